@@ -1,0 +1,76 @@
+# The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test explore coverage setup servers lint format sync bench constraints clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+
+# Arguments handed on to pytest: make test ARGS="-k consul"
+ARGS ?=
+
+# The interpreter that .venv is built on: python3, or the first newer one found, unless named here.
+PYTHON ?=
+export PYTHON
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/runtime.stamp ## lose and slow down instances under load, with and without meshclient
+	@$(BIN)/meshclient demo
+
+test: setup servers ## run every test, with the real servers that are installed
+	@$(BIN)/python -m pytest $(ARGS)
+
+explore: setup ## look for counter-examples that the fixed draws of the test run do not hold
+	@$(BIN)/python -m pytest tests/property --hypothesis-profile=explore $(ARGS)
+
+coverage: setup servers ## run every test and say which lines none of them reached
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet || true
+	@$(BIN)/coverage report
+
+setup: $(VENV)/dev.stamp ## install the pinned tools and this checkout into .venv
+
+$(VENV)/runtime.stamp: constraints/runtime.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh runtime
+
+$(VENV)/dev.stamp: constraints/dev.txt $(PROJECTS) scripts/setup.sh
+	@scripts/setup.sh dev
+
+servers: setup ## install the real servers that the tests start
+	@$(BIN)/python tests/servers/install.py
+
+lint: setup ## ruff, mypy --strict, import contracts, freshness of generated code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@set -e; for plugin in $(PLUGINS); do \
+	    echo "$(BIN)/mypy $$plugin"; \
+	    MYPYPATH=$$plugin/src:$$plugin/tests $(BIN)/mypy $$plugin/src $$plugin/tests; \
+	done
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/unasync.py --check
+
+format: setup ## format, and fix what can be fixed without a decision
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+sync: setup ## generate the synchronous twins from the asynchronous sources
+	$(BIN)/python scripts/unasync.py
+
+bench: setup ## run the benchmarks; each prints a ratio
+	@set -e; for benchmark in benchmarks/[a-z]*.py; do \
+	    echo "== $$benchmark"; \
+	    $(BIN)/python $$benchmark; \
+	done
+
+constraints: ## pin the dependencies again; UPGRADE=1 moves pins that still fit
+	@scripts/constraints.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environment and what the tools left behind
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis \
+	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(wildcard benchmarks examples plugins scripts src tests) -name __pycache__ -type d -prune -exec rm -rf {} +

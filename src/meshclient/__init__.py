@@ -1,0 +1,84 @@
+"""Service discovery and resilient HTTP calls, inside your process.
+
+    import meshclient
+
+    with meshclient.Client("consul://127.0.0.1:8500") as http:
+        http.get("http://orders/v1/orders/42")
+
+Names are loaded on first use: importing the package reads no configuration, starts no thread and imports neither httpx
+nor a plugin.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshclient.errors import (
+        ConfigError,
+        DeadlineExceeded,
+        MeshError,
+        NoEndpoints,
+        PluginError,
+        RejectedError,
+        ResolutionError,
+        ResolverUnavailable,
+        ServiceNotFound,
+    )
+    from meshclient.http import AsyncClient, AsyncMeshTransport, Client, MeshTransport
+    from meshclient.mesh import Mesh
+    from meshclient.model.endpoint import Endpoint
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncClient": "meshclient.http._async.client",
+    "AsyncMeshTransport": "meshclient.http._async.transport",
+    "Client": "meshclient.http._sync.client",
+    "ConfigError": "meshclient.errors",
+    "DeadlineExceeded": "meshclient.errors",
+    "Endpoint": "meshclient.model.endpoint",
+    "Mesh": "meshclient.mesh",
+    "MeshError": "meshclient.errors",
+    "MeshTransport": "meshclient.http._sync.transport",
+    "NoEndpoints": "meshclient.errors",
+    "PluginError": "meshclient.errors",
+    "RejectedError": "meshclient.errors",
+    "ResolutionError": "meshclient.errors",
+    "ResolverUnavailable": "meshclient.errors",
+    "ServiceNotFound": "meshclient.errors",
+}
+
+__all__ = [
+    "AsyncClient",
+    "AsyncMeshTransport",
+    "Client",
+    "ConfigError",
+    "DeadlineExceeded",
+    "Endpoint",
+    "Mesh",
+    "MeshError",
+    "MeshTransport",
+    "NoEndpoints",
+    "PluginError",
+    "RejectedError",
+    "ResolutionError",
+    "ResolverUnavailable",
+    "ServiceNotFound",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,77 @@
+"""An error as a person reads it: what happened, why, and what to do.
+
+The library's messages end with the next step, after a semicolon; here they are laid out in lines, and nothing of them
+is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshclient.cli.exit_status import ExitStatus, exit_status
+from meshclient.errors import MeshError
+
+_NO_RESOLVER = """\
+try `--resolver dns://`, or write a meshclient.toml of two lines:
+
+    # meshclient.toml
+    resolver = "dns://"
+"""
+
+# For errors that httpx raises as they are, and that therefore say nothing of a next step.
+_NEXT_STEP = {
+    ExitStatus.TIMEOUT: "see where the time went with --trace; allow more with --deadline or attempt_timeout",
+    ExitStatus.USAGE: "write mesh://<service>/<path>, http://<service>/<path> or <service>/<path>",
+    ExitStatus.NETWORK: "see every attempt with --trace, and what is listed with `meshclient resolve`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Why a command did not do what it was asked.
+
+    Args:
+        status: the exit code.
+        what: what happened, in a line.
+        why: the reason, as far as it is known.
+        fix: what to do next.
+    """
+
+    status: ExitStatus
+    what: str
+    why: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  why: {self.why}"] if self.why else []
+        lines += [f"  fix: {self.fix.rstrip()}"] if self.fix else []
+        return "\n".join(lines)
+
+
+class CommandError(Exception):
+    """Ends a command with a complaint."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.what)
+        self.complaint = complaint
+
+
+def no_resolver(service: str) -> CommandError:
+    """Nobody can be asked for `service`."""
+    why = f"the configuration names neither a resolver nor endpoints of {service!r}"
+    return CommandError(Complaint(ExitStatus.USAGE, "no resolver configured", why, _NO_RESOLVER))
+
+
+def complaint_of(error: Exception) -> Complaint:
+    """What to say of `error`."""
+    if isinstance(error, CommandError):
+        return error.complaint
+    status, text = exit_status(error), str(error) or type(error).__name__
+    if isinstance(error, MeshError):
+        what, *why, fix = text.split("; ") if error.mesh is not None else (text, "")
+        return Complaint(status, what, "; ".join(why), fix)
+    if status is ExitStatus.FAILED:
+        return Complaint(status, f"{type(error).__name__}: {text}", fix="see where with -v")
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    return Complaint(status, f"{type(error).__name__}: {text}", notes, _NEXT_STEP[status])

@@ -1,0 +1,1 @@
+"""``meshclient demo``: real processes, real faults, and the same load with and without meshclient."""

@@ -1,0 +1,71 @@
+"""``meshclient resolve``: ``dig`` for services."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from meshclient.cli.complaint import CommandError
+from meshclient.cli.invocation import Invocation, config_options, output_options
+from meshclient.cli.listing import COLUMNS, age, age_text, rows, service_called, snapshot_document, verdict
+from meshclient.cli.render import Answer, Sheet
+from meshclient.cli.seconds import seconds
+from meshclient.model.duration import format_duration
+
+if TYPE_CHECKING:
+    from meshclient import Mesh
+    from meshclient.cli.complaint import Complaint
+
+SCHEMA = "meshclient.resolve/v1"
+
+
+@click.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--timeout", default="5s", show_default=True, callback=seconds, help="How long to wait for each answer.")
+@config_options
+@output_options
+@click.pass_obj
+def resolve(invocation: Invocation, names: tuple[str, ...], timeout: float) -> None:
+    """Ask once where services are.
+
+    With several names the exit code is that of the first one that is not resolved.
+    """
+    renderer = invocation.renderer()
+    with invocation.mesh("on-demand") as mesh:
+        for name in names:
+            service_called(mesh, name)
+        answers = [_ask(mesh, name, timeout) for name in names]
+    documents = [{"schema": SCHEMA, **answer.document} for answer, _ in answers]
+    several = {"schema": "meshclient.resolve_list/v1", "services": documents}
+    renderer.show(
+        Answer(
+            document=documents[0] if len(documents) == 1 else several,
+            sheets=[sheet for answer, _ in answers for sheet in answer.sheets],
+            names=[name for answer, _ in answers for name in answer.names],
+            lines=documents,
+        )
+    )
+    complaints = [complaint for _, complaint in answers if complaint]
+    for complaint in complaints[1:]:
+        click.echo(f"error: {complaint}", err=True)
+    if complaints:
+        raise CommandError(complaints[0])
+
+
+def _ask(mesh: Mesh, name: str, timeout: float) -> tuple[Answer, Complaint | None]:
+    began = time.monotonic()
+    ((service, snapshot),) = mesh.warm(name, timeout=timeout).items()
+    now = time.monotonic()
+    took = now - began
+    caption = (
+        f"{service}: {snapshot.state}, {snapshot.source}, version {snapshot.version}, "
+        f"{age_text(age(snapshot, now))}, took {format_duration(took)}"
+    )
+    answer = Answer(
+        document={**snapshot_document(service, snapshot, now), "took_seconds": took},
+        sheets=[Sheet(caption, COLUMNS, rows(snapshot))],
+        names=[endpoint.url for endpoint in snapshot.endpoints],
+    )
+    return answer, verdict(service, snapshot, "--timeout")

@@ -1,0 +1,122 @@
+"""Which keys there are: the one table that files, variables, arguments and ``--set`` are read by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from meshclient.config import kinds
+from meshclient.config.kinds import Kind
+from meshclient.config.shape import EjectionConfig, MeshConfig, RetryConfig, ServiceConfig
+from meshclient.errors import ConfigError
+from meshclient.model.service import ServiceName
+
+_PATTERN = re.compile(r'/[!"$-)+->@-~]*\*?')
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with known keys.
+
+    Args:
+        shape: the class whose fields have the keys' names and hold their defaults.
+        keys: what stands under each key.
+        switch: whether the whole table may be ``false`` (off) or ``true`` (on, with the values that hold otherwise).
+    """
+
+    shape: Callable[..., object]
+    keys: Mapping[str, Node]
+    switch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A table whose keys are the owner's names.
+
+    Args:
+        example: such a name, for error messages.
+        name: the name in its one valid form; raises ValueError.
+        table: what stands under each.
+    """
+
+    example: str
+    name: Callable[[str], str]
+    table: Table
+
+
+Node: TypeAlias = Kind | Table | Named
+
+
+def _service(text: str) -> str:
+    return ServiceName.parse(text).value
+
+
+def _pattern(text: str) -> str:
+    if not _PATTERN.fullmatch(text):
+        raise ConfigError(f"{text!r} is not a route: write a path such as '/reports', or '/reports/*' for all below it")
+    return text
+
+
+_TIMES = {"deadline": kinds.OPTIONAL_BOUND, "attempt_timeout": kinds.OPTIONAL_BOUND}
+_RETRY = Table(
+    RetryConfig,
+    {
+        "attempts": kinds.ATTEMPTS,
+        "budget": kinds.RATIO,
+        "budget_floor": kinds.RATE,
+        "backoff": kinds.BACKOFF,
+        "methods": kinds.METHODS,
+    },
+    switch=True,
+)
+_EJECTION = Table(
+    EjectionConfig,
+    {
+        "consecutive": kinds.COUNT,
+        "base": kinds.BOUND,
+        "limit": kinds.BOUND,
+        "max_ejected": kinds.RATIO,
+        "panic": kinds.RATIO,
+    },
+    switch=True,
+)
+_DEFAULTS: Mapping[str, Node] = {
+    **_TIMES,
+    "connect_timeout": kinds.BOUND,
+    "balancer": kinds.BALANCER,
+    "retry": _RETRY,
+    "ejection": _EJECTION,
+}
+ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY})
+DEFAULTS = Table(ServiceConfig, _DEFAULTS)
+SERVICE = Table(
+    ServiceConfig,
+    {**_DEFAULTS, "endpoints": kinds.ENDPOINTS, "routes": Named("/reports/*", _pattern, ROUTE)},
+)
+ROOT = Table(
+    MeshConfig,
+    {
+        "resolver": kinds.TEXT,
+        "domains": kinds.DOMAINS,
+        "mode": kinds.MODE,
+        "defaults": DEFAULTS,
+        "services": Named("orders", _service, SERVICE),
+    },
+)
+
+
+def _places(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, Named):
+        yield from _places(node.table, f"{path}.<{'name' if path == 'services' else 'path'}>")
+    elif isinstance(node, Table):
+        for key, child in node.keys.items():
+            place = f"{path}.{key}" if path else key
+            yield key, place
+            yield from _places(child, place)
+
+
+# Where each key belongs, the nearest place to the root first, for those who write it elsewhere.
+HOMES: Mapping[str, str] = MappingProxyType(dict(reversed(list(_places(ROOT)))))

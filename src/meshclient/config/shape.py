@@ -1,0 +1,183 @@
+"""The configuration as the rest of the project reads it: complete, validated, immutable.
+
+A field's default is the value that holds where nobody says anything; the numbers are those of the peers named beside
+them. All durations are seconds. Single values are checked where they are read (`meshclient.config.kinds`); what only
+two values together can get wrong is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from meshclient.model.duration import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.service import ServiceName
+
+Mode = Literal["background", "on-demand"]
+
+
+def _in_order(low: str, least: float, high: str, most: float) -> None:
+    if least > most:
+        msg = (
+            f"{low} {format_duration(least)} is longer than {high} {format_duration(most)}: lower {low} or raise {high}"
+        )
+        raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Bounds of the pause before a retry; written ``"25ms..1s"``. Raises ValueError where `first` is the longer one.
+
+    Args:
+        first: upper bound of the first pause; doubles with each further one (Envoy: 25 ms).
+        limit: most of any pause.
+    """
+
+    first: float = 0.025
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        _in_order("first", self.first, "limit", self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryConfig:
+    """When a failed attempt is followed by another.
+
+    Args:
+        attempts: at most so many in one call, the first included.
+        budget: retries a service may spend per request, over ten seconds (Finagle: 0.2).
+        budget_floor: retries per second that are allowed whatever the traffic.
+        backoff: bounds of the pauses.
+        methods: what the owner declares idempotent beside RFC 9110's own, such as ``POST``.
+    """
+
+    attempts: int = 3
+    budget: float = 0.2
+    budget_floor: float = 3.0
+    backoff: Backoff = Backoff()
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EjectionConfig:
+    """When an endpoint is taken out of rotation. Raises ValueError where `base` is longer than `limit`.
+
+    Args:
+        consecutive: failures in a row that eject (Finagle: 5).
+        base: length of the first ejection; doubles with each failed probe (Finagle: 5 s).
+        limit: most of any ejection (Finagle: 300 s).
+        max_ejected: share of the endpoints that may be out at once.
+        panic: share of usable endpoints below which all are used again (Envoy: 0.5).
+    """
+
+    consecutive: int = 5
+    base: float = 5.0
+    limit: float = 300.0
+    max_ejected: float = 0.5
+    panic: float = 0.5
+
+    def __post_init__(self) -> None:
+        _in_order("base", self.base, "limit", self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteConfig:
+    """What differs for some paths of a service; each value not given is the service's.
+
+    Args:
+        pattern: a path, or with a ``*`` at its end the beginning of one.
+        deadline: as in `ServiceConfig`.
+        attempt_timeout: as in `ServiceConfig`.
+        retry: as in `ServiceConfig`.
+    """
+
+    pattern: str
+    deadline: float | None
+    attempt_timeout: float | None
+    retry: RetryConfig | None
+
+    def matches(self, path: str) -> bool:
+        """Whether a request for `path` (no query) takes this route."""
+        head, star, _ = self.pattern.partition("*")
+        return path.startswith(head) if star else path == self.pattern
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """How one service is called.
+
+    The three times bound each other as they run: an attempt ends with the deadline even where `attempt_timeout` is
+    longer, and a connection attempt ends with its attempt. A longer inner value is therefore not an error.
+
+    Args:
+        deadline: the whole call with all its attempts, or None for no bound (Envoy's route: 15 s).
+        attempt_timeout: one attempt, or None for no bound of its own.
+        connect_timeout: opening a connection (Linkerd: 1 s).
+        balancer: ``p2c``, ``round_robin``, ``weighted_random``, ``least_request``, or a name that a plugin brings; an
+            unknown one is a PluginError when the mesh is made.
+        retry: the policy, or None for none.
+        ejection: the policy, or None for none.
+        endpoints: where the service listens, instead of what a resolver says; empty: ask the resolver.
+        routes: the most specific first.
+    """
+
+    deadline: float | None = 15.0
+    attempt_timeout: float | None = 5.0
+    connect_timeout: float = 1.0
+    balancer: str = "p2c"
+    retry: RetryConfig | None = RetryConfig()
+    ejection: EjectionConfig | None = EjectionConfig()
+    endpoints: tuple[Endpoint, ...] = ()
+    routes: tuple[RouteConfig, ...] = ()
+
+    def route(self, path: str) -> RouteConfig | None:
+        """The most specific route for `path` (no query), if one matches."""
+        return next((route for route in self.routes if route.matches(path)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfig:
+    """Everything a mesh is told.
+
+    Args:
+        resolver: URI, or URIs joined by ``|`` and ``+``; empty for none.
+        domains: hosts under these are services, as single-label hosts are.
+        mode: whether discovery runs on a background thread, or only while a call waits for it.
+        defaults: for every service that `services` does not name; no endpoints, no routes.
+        services: by name.
+        unspelled: those of `services` which only environment variables name. A variable cannot spell ``-`` and ``.``,
+            so these stand for every service whose name differs from theirs in nothing else.
+    """
+
+    # Out of repr(), since an address may hold a token.
+    resolver: str = field(default="", repr=False)
+    domains: tuple[str, ...] = ("mesh",)
+    mode: Mode = "background"
+    defaults: ServiceConfig = ServiceConfig()
+    services: Mapping[str, ServiceConfig] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    unspelled: frozenset[str] = frozenset()
+
+    def service(self, name: ServiceName) -> ServiceConfig:
+        """What holds for `name`: its own configuration, or the defaults."""
+        return self.services.get(self._key(name.value), self.defaults)
+
+    def names(self, name: str) -> bool:
+        """Whether `services` has a configuration of its own for `name`."""
+        return self._key(name) in self.services
+
+    def _key(self, name: str) -> str:
+        folded = folded_name(name)
+        return folded if name not in self.services and folded in self.unspelled else name
+
+
+def folded_name(name: str) -> str:
+    """`name` with ``_`` for all that an environment variable cannot spell."""
+    return re.sub(r"[^a-z0-9]", "_", name.lower())

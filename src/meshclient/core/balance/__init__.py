@@ -1,0 +1,1 @@
+"""Which endpoint takes the next attempt."""

@@ -1,0 +1,54 @@
+"""Latency of an endpoint as a moving average that rises at once and falls slowly.
+
+Source: Finagle's PeakEwma (Twitter), with the failure penalty Linkerd added in 2026: a failure is read as a slow
+answer, because an endpoint that fails fast would otherwise look fast and draw the traffic of all its peers.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+# Mean lifetime of a sample in seconds (half-life 6.9 s), Finagle's default.
+TAU = 10.0
+# Two samples within one clock tick must both count: the time between samples is taken as at least this.
+SHORTEST_GAP = 1e-3
+# Seconds assumed for an endpoint nobody knows anything about (Linkerd's proxy profile).
+UNKNOWN_COST = 0.030
+# Seconds a failure counts as, and the most a Retry-After can make of it (Linkerd).
+FAILURE_COST = 5.0
+LONGEST_COST = 300.0
+
+
+class PeakEwma:
+    """Expected seconds to a response head.
+
+    Args:
+        cost: seconds assumed at first.
+        now: seconds on a monotonic clock.
+    """
+
+    __slots__ = ("_cost", "_stamp")
+
+    def __init__(self, cost: float, now: float) -> None:
+        self._cost = cost
+        self._stamp = now
+
+    def read(self, now: float) -> float:
+        """Seconds expected now: an endpoint left alone decays towards 0 and is tried again."""
+        age = now - self._stamp
+        return self._cost * exp(-age / TAU) if age > 0 else self._cost
+
+    def observe(self, seconds: float, now: float) -> None:
+        """Take in an answer that took `seconds`: a slower one counts in full, a faster one by the time passed."""
+        if seconds > self._cost:
+            self._cost = seconds
+        else:
+            weight = exp(-max(now - self._stamp, SHORTEST_GAP) / TAU)
+            self._cost = self._cost * weight + seconds * (1 - weight)
+        self._stamp = max(self._stamp, now)
+
+    def penalise(self, retry_after: float | None, now: float) -> None:
+        """Take in a failure: at least 5 s, more where the server asked for more, never better than before."""
+        asked = FAILURE_COST if retry_after is None else max(FAILURE_COST, retry_after)
+        self._cost = max(min(asked, LONGEST_COST), self.read(now))
+        self._stamp = max(self._stamp, now)

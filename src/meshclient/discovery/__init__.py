@@ -1,0 +1,1 @@
+"""From a name to a list of endpoints, kept current in the background."""

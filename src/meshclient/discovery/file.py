@@ -1,0 +1,152 @@
+"""``file://``: endpoints from a file that configuration management writes, watched for changes.
+
+The watch polls `os.stat`: it works on every file system, costs microseconds, and sees an atomic rename as well as a
+write in place, where inotify is blind to network mounts and to Kubernetes' symbolic-link swaps.
+
+A file may be read while it is being written, and half a file can be a valid shorter one. So a change is believed once
+the file has been at rest from one poll to the next. Two exceptions keep it quick: a file that was renamed into place
+(another inode) is complete by construction and read at once, and one that never rests is read all the same after
+`PATIENCE` polls. The same pause closes the gap that two writes within one tick of the file system's clock would leave
+(the "racy" entries of Git's index). Nothing is reported as broken before it has been read at rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from meshclient.discovery.runtime.blocking import off_loop
+from meshclient.discovery.services_table import parse_services
+from meshclient.errors import ConfigError
+from meshclient.model.snapshot import Empty, Failed, Ready, listing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meshclient.discovery.resolver import ResolverUri
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.service import ServiceName
+
+# A change is seen within two polls when the file rests and within PATIENCE + 1 when it does not: 0.75 s at most, under
+# the promised second.
+POLL = 0.25
+PATIENCE = 2
+
+
+class FileResolver:
+    """Answers from the ``[services.<name>]`` tables of a TOML, JSON or YAML file, told apart by its suffix.
+
+    A change is seen within 1 s, whether the file is renamed into place or written over. A missing, half-written or
+    invalid file keeps the last good list: the watch yields `Failed` with the path and the reason, and goes on looking.
+    A file without a byte in it is invalid too, since that is how a write in place begins; ``[services]`` alone says
+    "none". Raises ConfigError for another suffix, and for YAML without PyYAML.
+
+    Args:
+        uri: ``file:///etc/mesh.toml``, or ``file://mesh.toml`` below the working directory.
+        poll: seconds between two looks.
+    """
+
+    def __init__(self, uri: ResolverUri, *, poll: float = POLL) -> None:
+        path = Path(unquote(uri.authority + uri.path))
+        uri.finish()
+        if path.suffix.lower() not in _DECODERS:
+            known = ", ".join(_DECODERS)
+            raise ConfigError(
+                f"{uri}: the suffix {path.suffix!r} names no format; write file://<path> with one of {known}"
+            )
+        self._decode = _DECODERS[path.suffix.lower()]
+        if self._decode is _yaml and importlib.util.find_spec("yaml") is None:
+            raise ConfigError(f"{uri}: reading YAML needs PyYAML: pip install 'meshclient[yaml]'")
+        self.source = str(uri)
+        self._path = path
+        self._poll = poll
+        self._parsed: tuple[bytes, Mapping[ServiceName, tuple[Endpoint, ...]]] | None = None
+
+    async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty | Failed]:
+        """Yield the file's list, and again when it changes; `Failed` while the file cannot be used."""
+        said: Ready | Empty | Failed | None = None
+        known: _Mark | None = None
+        before: _Mark | None = None
+        restless = 0
+        while True:
+            mark = await off_loop(self._mark)
+            if mark is None or mark != known:
+                rests = mark == before
+                restless = 0 if rests else restless + 1
+                believed = rests or restless > PATIENCE
+                renamed = mark is not None and (before is None or mark.file != before.file)
+                if believed or renamed:
+                    answer, read = await self._answer(name)
+                    if believed or not isinstance(answer, Failed):
+                        known = mark if read and rests else None
+                        if answer != said:
+                            said = answer
+                            yield answer
+            before = mark
+            await asyncio.sleep(self._poll)
+
+    def _mark(self) -> _Mark | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return _Mark((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    async def _answer(self, name: ServiceName) -> tuple[Ready | Empty | Failed, bool]:
+        """The list for `name`, and whether the file could be read, so that only a change makes reading worthwhile."""
+        try:
+            content = await off_loop(self._path.read_bytes)
+        except OSError as exc:
+            return Failed(f"{self._path} cannot be read: {exc.strerror or exc}", source=self.source), False
+        try:
+            endpoints = self._services(content).get(name)
+        except ConfigError as exc:
+            return Failed(str(exc), source=self.source), True
+        return listing(endpoints or (), source=self.source, exists=endpoints is not None), True
+
+    def _services(self, content: bytes) -> Mapping[ServiceName, tuple[Endpoint, ...]]:
+        """The parsed file; parsed once for all the services that are watched in it."""
+        if self._parsed is None or self._parsed[0] != content:
+            if not content.strip():
+                raise ConfigError(f"{self._path} is empty (write [services] alone to say that there are none)")
+            try:
+                document = self._decode(content.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as exc:
+                kind = self._path.suffix[1:].upper()
+                raise ConfigError(f"{self._path} is not valid {kind}: {exc}") from None
+            self._parsed = content, parse_services(document, str(self._path))
+        return self._parsed[1]
+
+
+class _Mark(NamedTuple):
+    """What changes when a file does. The change time also tells of writes that restore the modification time."""
+
+    file: tuple[int, int]
+    size: int
+    modified: int
+    changed: int
+
+
+def _yaml(text: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        # Its own text quotes the line, which may hold a password.
+        place = f" at line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
+        raise ValueError(f"{exc.problem}{place}") from None
+    except yaml.YAMLError as exc:
+        raise ValueError(exc) from None
+
+
+_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {".toml": tomllib.loads, ".json": json.loads, ".yaml": _yaml, ".yml": _yaml}
+)

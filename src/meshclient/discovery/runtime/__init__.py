@@ -1,0 +1,1 @@
+"""Where discovery runs: the only package of the project that starts a thread."""

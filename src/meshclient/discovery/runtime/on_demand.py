@@ -1,0 +1,220 @@
+"""A name that is asked for when a call needs it: no thread between calls.
+
+For AWS Lambda, where a thread is frozen between invocations and wakes up with stale sockets, and for commands that
+resolve once and end. The caller waits for the answer, briefly where an older one is at hand. Each question runs on a
+loop and a thread of its own, which end with it: an application's event loop is not held up, and whatever a resolver
+does, no caller waits longer than it said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for_all
+from contextlib import ExitStack
+from math import inf
+from typing import TYPE_CHECKING
+
+from meshclient.discovery.resolver import TTL_FLOOR
+from meshclient.discovery.runtime.background import wake
+from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.supervision import describe, supervise
+from meshclient.discovery.transition import advance
+from meshclient.model.snapshot import Failed, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshclient.discovery.resolver import Chance, Resolver
+    from meshclient.discovery.runtime.background import Changed
+    from meshclient.model.service import ServiceName
+    from meshclient.model.snapshot import Empty, Ready, Snapshot
+
+    Answer = Ready | Empty | Failed
+
+THREAD_NAME = "meshclient-on-demand"
+
+# Seconds an answer is used where the registry gives it no TTL.
+MAX_AGE = 10.0
+# Seconds before a registry that failed is asked again.
+PAUSE_AFTER_FAILURE = 1.0
+# Most seconds a question takes: with an older list at hand, and without.
+REFRESH_LIMIT = 1.0
+FIRST_LIMIT = 10.0
+# Of the time a call has left, what it may spend on a newer list when it has an older one.
+REFRESH_SHARE = 0.5
+
+
+class OnDemandWatch:
+    """One name, asked for again when its answer is too old. Same face as `BackgroundWatch`.
+
+    Args:
+        resolver: whom to ask.
+        name: for what.
+        changed: told (before, after) on the question's thread, before `snapshot` shows the new value.
+        clock: monotonic seconds.
+        rng: passed on to the supervision of the watch.
+        announce: told (before, after) once `snapshot` shows the new value.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        name: ServiceName,
+        changed: Changed,
+        clock: Callable[[], float],
+        rng: Chance,
+        *,
+        announce: Changed,
+    ) -> None:
+        self._latest: Snapshot = Pending(source=resolver.source, at=clock())
+        self._fresh_until = clock()
+        self._resolver = resolver
+        self._name = name
+        self._changed = changed
+        self._announce = announce
+        self._clock = clock
+        self._rng = rng
+        self._lock = fork_safe_lock()
+        self._question: _Question | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest answer, or Pending when it is too old to be used unasked."""
+        if self._clock() < self._fresh_until:
+            return self._latest
+        return Pending(source=self._resolver.source, at=self._latest.at, version=self._latest.version)
+
+    def wait(self, stale: Snapshot, timeout: float | None) -> bool:
+        """Ask the registry, together with whoever else is asking; False when `timeout` seconds pass first.
+
+        Where the registry has just failed and left nothing to go on with, the next question waits for its time. An
+        older list serves when half of `timeout` is gone.
+        """
+        pause, limit = self._times(stale, timeout)
+        time.sleep(pause)
+        question = self._ask(limit)
+        if question is None:
+            return self._latest is not stale and self._clock() < self._fresh_until
+        wait_for_all([question.answered], limit)
+        return question.answered.done() or self._make_do(question)
+
+    async def wait_async(self, stale: Snapshot, timeout: float | None) -> bool:
+        """As `wait`, for a caller with an event loop of its own."""
+        pause, limit = self._times(stale, timeout)
+        await asyncio.sleep(pause)
+        question = self._ask(limit)
+        if question is None:
+            return self._latest is not stale and self._clock() < self._fresh_until
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        question.answered.add_done_callback(lambda _: wake(loop, woken))
+        try:
+            async with asyncio.timeout(limit):
+                await woken.wait()
+        except TimeoutError:
+            return self._make_do(question)
+        return True
+
+    def _times(self, stale: Snapshot, timeout: float | None) -> tuple[float, float]:
+        """Seconds to pause before the question, and to wait for its answer."""
+        left = inf if timeout is None else timeout
+        pause = 0.0
+        if stale is self._latest:
+            pause = min(left, max(0.0, self._fresh_until - self._clock()))
+            left -= pause
+        if self._latest.endpoints:
+            return pause, min(REFRESH_LIMIT, left * REFRESH_SHARE)
+        return pause, min(FIRST_LIMIT, left)
+
+    def _ask(self, limit: float) -> _Question | None:
+        """The question that is out, or a new one; None while the latest answer is fresh, or with no time to wait."""
+        with self._lock:
+            if self._clock() < self._fresh_until or limit <= 0:
+                return None
+            question = self._question
+            if question is not None and question.process == os.getpid():
+                return question
+            question = _Question()
+            try:
+                threading.Thread(target=self._carry, args=(question,), name=THREAD_NAME, daemon=True).start()
+            except RuntimeError as exc:
+                # The process may have no more threads.
+                refused = exc
+            else:
+                self._question = question
+                return question
+        self._take(self._failed(refused))
+        question.answered.set_result(None)
+        return question
+
+    def _make_do(self, question: _Question) -> bool:
+        """Whether there is something to go on with although `question` is still out."""
+        with self._lock:
+            if question is self._question and self._latest.endpoints:
+                self._fresh_until = self._clock() + REFRESH_LIMIT
+            return self._clock() < self._fresh_until
+
+    def _carry(self, question: _Question) -> None:
+        with ExitStack() as opened:
+            try:
+                self._take(self._answer(opened))
+            finally:
+                # Before the runner is closed, which waits for blocking calls that the resolver may have left behind.
+                with self._lock:
+                    self._question = None
+                question.answered.set_result(None)
+
+    def _answer(self, opened: ExitStack) -> Answer:
+        """What the registry says; the loop it is asked on is closed with `opened`."""
+        try:
+            return opened.enter_context(asyncio.Runner()).run(self._fetch())
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is an outage to those who wait
+            return self._failed(exc)
+
+    def _failed(self, exc: Exception) -> Failed:
+        return Failed(describe(exc), source=self._resolver.source, at=self._clock())
+
+    async def _fetch(self) -> Answer:
+        limit = REFRESH_LIMIT if self._latest.endpoints else FIRST_LIMIT
+        answers = supervise(self._resolver, self._name, self._clock, self._rng)
+        try:
+            async with asyncio.timeout(limit):
+                return await anext(answers)
+        except TimeoutError:
+            return Failed(f"no answer within {limit:.3g}s", source=self._resolver.source, at=self._clock())
+        finally:
+            await answers.aclose()
+
+    def _take(self, answer: Answer) -> None:
+        before = self._latest
+        after = advance(before, answer)
+        self._changed(before, after)
+        self._latest = after
+        self._fresh_until = self._clock() + _lifetime(after)
+        self._announce(before, after)
+
+    def stop(self) -> None:
+        """Nothing is held between calls."""
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Nothing is held between calls."""
+
+    async def aclose(self) -> None:
+        """Nothing is held between calls."""
+
+
+class _Question:
+    """One question to the registry, and the process that asks it: a forked child never sees its parent's answered."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.answered: Future[None] = Future()
+
+
+def _lifetime(answer: Answer) -> float:
+    if isinstance(answer, Failed):
+        return PAUSE_AFTER_FAILURE
+    return MAX_AGE if answer.ttl is None else max(answer.ttl, TTL_FLOOR)

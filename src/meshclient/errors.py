@@ -1,0 +1,64 @@
+"""Everything meshclient itself raises.
+
+    MeshError
+    |-- ResolutionError           no endpoint could be found; nothing was sent
+    |   |-- ServiceNotFound       the registry is sure that there is no such service
+    |   |-- NoEndpoints           the service is known and has no usable endpoint
+    |   `-- ResolverUnavailable   the registry cannot be asked, and no earlier answer is known
+    |-- RejectedError             a local policy refused the call; nothing was sent
+    |-- DeadlineExceeded          the call's own time was up
+    |-- ConfigError               a value in the configuration is wrong
+    `-- PluginError               a resolver or another plugin is missing, broken or ambiguous
+
+The tree is neutral. What an httpx client raises also inherits the httpx class for that situation
+(`meshclient.http.errors`), so that an existing ``except httpx.ConnectError`` goes on working.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshclient.model.report import CallReport
+
+
+class MeshError(Exception):
+    """Base of the tree; never raised itself.
+
+    Attributes:
+        mesh: the story of the call, where the error belongs to one.
+    """
+
+    mesh: CallReport | None = None
+
+
+class ResolutionError(MeshError):
+    """No endpoint could be found for a service; nothing was sent."""
+
+
+class ServiceNotFound(ResolutionError):
+    """The registry is sure that there is no such service."""
+
+
+class NoEndpoints(ResolutionError):
+    """The service is known and has no usable endpoint."""
+
+
+class ResolverUnavailable(ResolutionError):
+    """The registry cannot be asked, and no earlier answer is known."""
+
+
+class RejectedError(MeshError):
+    """A local policy refused the call; nothing was sent."""
+
+
+class DeadlineExceeded(MeshError):
+    """The call's own time was up before an answer was complete."""
+
+
+class ConfigError(MeshError, ValueError):
+    """A value in the configuration is wrong; the message names it, its origin and a remedy."""
+
+
+class PluginError(MeshError):
+    """A resolver or another plugin is missing, broken, or claimed by two distributions."""

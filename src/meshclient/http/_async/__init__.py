@@ -1,0 +1,1 @@
+"""The asynchronous face, and the source of its synchronous twin (scripts/unasync.py)."""

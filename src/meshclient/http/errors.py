@@ -1,0 +1,101 @@
+"""meshclient's errors as an httpx client raises them: each also is what httpx calls that situation.
+
+Existing code catches ``httpx.ConnectError`` when a host cannot be reached and ``httpx.TimeoutException`` when time is
+up; it goes on working, and code that knows meshclient catches the neutral class of `meshclient.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient import errors
+
+if TYPE_CHECKING:
+    from meshclient.model.report import AttemptReport, CallReport
+
+
+class HttpServiceNotFound(errors.ServiceNotFound, httpx.ConnectError):
+    """`ServiceNotFound`, and an httpx.ConnectError."""
+
+
+class HttpNoEndpoints(errors.NoEndpoints, httpx.ConnectError):
+    """`NoEndpoints`, and an httpx.ConnectError."""
+
+
+class HttpResolverUnavailable(errors.ResolverUnavailable, httpx.ConnectError):
+    """`ResolverUnavailable`, and an httpx.ConnectError."""
+
+
+class HttpDeadlineExceeded(errors.DeadlineExceeded, httpx.TimeoutException):
+    """`DeadlineExceeded`, and an httpx.TimeoutException."""
+
+
+_FLAVOURS: dict[type[errors.MeshError], type[httpx.TransportError]] = {
+    errors.ServiceNotFound: HttpServiceNotFound,
+    errors.NoEndpoints: HttpNoEndpoints,
+    errors.ResolverUnavailable: HttpResolverUnavailable,
+}
+
+_NEXT_STEP: dict[type[errors.MeshError], str] = {
+    errors.ServiceNotFound: "check the name's spelling and where it is registered: {resolve}",
+    errors.NoEndpoints: "see which instances are healthy: {resolve}",
+    errors.ResolverUnavailable: "check that the registry is reachable from here: {resolve}",
+}
+
+
+def flavoured(error: errors.MeshError, report: CallReport, request: httpx.Request) -> httpx.TransportError:
+    """`error` as the httpx class of its situation, its message completed by what was sent and what to do next."""
+    neutral = type(error)
+    step = _NEXT_STEP[neutral].format(resolve=_resolve_command(report))
+    made = _FLAVOURS[neutral](f"{error}; {story(report)}; {step}", request=request)
+    made.mesh = report  # type: ignore[attr-defined]
+    return made
+
+
+def deadline_exceeded(report: CallReport, request: httpx.Request, seconds: float) -> HttpDeadlineExceeded:
+    """The call's own time, `seconds` in all, is up."""
+    made = HttpDeadlineExceeded(
+        f"the call to {report.service!r} did not end within its deadline of {seconds:.3g}s; {story(report)}; "
+        'give it more time with deadline = "..." in the configuration or extensions={"mesh": {"deadline": seconds}}',
+        request=request,
+    )
+    made.mesh = report
+    return made
+
+
+def annotate(error: Exception, report: CallReport) -> None:
+    """Attach the call's story to an upstream's own error, which otherwise stays as httpx raised it."""
+    error.mesh = report  # type: ignore[attr-defined]
+    error.add_note(f"meshclient: call to service {report.service!r}: {story(report)}")
+
+
+def caused_by(failure: Exception, error: Exception | None) -> Exception:
+    """`failure`, to be raised because of `error`, unless it is `error` itself, whose own cause then stands."""
+    if failure is not error:
+        failure.__cause__ = error
+    return failure
+
+
+def story(report: CallReport) -> str:
+    """What was tried and whether anything was sent, in one line."""
+    if not report.attempts:
+        return "nothing was sent"
+    tried = "; ".join(_attempt(at, attempt) for at, attempt in enumerate(report.attempts, 1))
+    return f"tried {tried}"
+
+
+def _resolve_command(report: CallReport) -> str:
+    source = report.snapshot.source if report.snapshot else ""
+    # A resolver given in code is in no configuration file for the command to find.
+    asked = "--resolver '" + source.replace("'", "'\\''") + "' " if "://" in source else ""
+    return f"meshclient {asked}resolve {report.service}"
+
+
+def _attempt(number: int, attempt: AttemptReport) -> str:
+    outcome = attempt.outcome
+    what = f"status {outcome.status}" if outcome.status is not None else (outcome.detail or str(outcome.kind))
+    seen = {"no": "never sent", "maybe": "may have been received", "yes": "received"}[outcome.verdict.sent]
+    why = f", {attempt.reason}" if attempt.reason else ""
+    return f"{number}. {attempt.endpoint.url} ({what} after {attempt.duration:.3g}s, {seen}{why})"

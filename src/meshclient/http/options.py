@@ -1,0 +1,101 @@
+"""What a single call may ask for: ``extensions={"mesh": {...}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from math import inf
+from typing import TYPE_CHECKING
+
+from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
+from meshclient.errors import ConfigError
+from meshclient.model.duration import parse_duration
+
+if TYPE_CHECKING:
+    import httpx
+
+    from meshclient.mesh import MeshService
+
+NO_RETRY = RetryPolicy(attempts=1)
+_KEYS = ("attempt_timeout", "deadline", "idempotent", "retry")
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How one call is made.
+
+    Args:
+        deadline: seconds for the whole call, or None for no end.
+        attempt_timeout: seconds for an attempt until the response head; infinity for no limit.
+        connect_timeout: seconds for a connection.
+        idempotent: whether the request may be executed twice.
+        retry: the rule for repeats.
+    """
+
+    deadline: float | None
+    attempt_timeout: float
+    connect_timeout: float
+    idempotent: bool
+    retry: RetryPolicy
+
+
+def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
+    """The service's settings for this request's path, method and headers, then what the call itself asks for.
+
+    Raises ConfigError for a key or value that is not known; nothing is sent then.
+    """
+    settings = service.settings(request.url.path) if service.routed else service.own_settings
+    options = CallOptions(
+        deadline=settings.deadline,
+        attempt_timeout=settings.attempt_timeout,
+        connect_timeout=settings.connect_timeout,
+        idempotent=(
+            request.method in IDEMPOTENT_METHODS
+            or request.method in settings.methods
+            or "idempotency-key" in request.headers
+        ),
+        retry=settings.retry,
+    )
+    given = request.extensions.get("mesh")
+    return options if given is None else _override(options, given)
+
+
+def _override(options: CallOptions, given: object) -> CallOptions:
+    if not isinstance(given, Mapping):
+        msg = f'extensions["mesh"] is {given!r}: give a table, such as {{"deadline": 0.5}}'
+        raise ConfigError(msg)
+    for key in given:
+        if key not in _KEYS:
+            close = get_close_matches(key, _KEYS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS)}"
+            msg = f'extensions["mesh"] has no key {key!r}; {hint}'
+            raise ConfigError(msg)
+    changed = options
+    if "deadline" in given:
+        changed = replace(changed, deadline=_seconds("deadline", given["deadline"]))
+    if "attempt_timeout" in given:
+        seconds = _seconds("attempt_timeout", given["attempt_timeout"])
+        changed = replace(changed, attempt_timeout=inf if seconds is None else seconds)
+    if "idempotent" in given:
+        changed = replace(changed, idempotent=_switch("idempotent", given["idempotent"]))
+    if "retry" in given and not _switch("retry", given["retry"]):
+        changed = replace(changed, retry=NO_RETRY)
+    return changed
+
+
+def _seconds(key: str, value: object) -> float | None:
+    if value is None or value is False:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as exc:
+        msg = f'extensions["mesh"][{key!r}]: {exc}'
+        raise ConfigError(msg) from None
+
+
+def _switch(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    msg = f'extensions["mesh"][{key!r}] is {value!r}: give True or False'
+    raise ConfigError(msg)

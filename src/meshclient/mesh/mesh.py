@@ -1,0 +1,280 @@
+"""What a process knows of its services; shared by any number of clients, threads and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+from meshclient.config.loaded import load
+from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, BackgroundWatch
+from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.runtime.on_demand import OnDemandWatch
+from meshclient.discovery.schemes import open_resolver
+from meshclient.discovery.static import StaticResolver
+from meshclient.discovery.supervision import describe
+from meshclient.errors import ConfigError, ResolverUnavailable
+from meshclient.mesh.balancers import find_balancer
+from meshclient.mesh.naming import Naming
+from meshclient.mesh.observers import Observers
+from meshclient.mesh.service import MeshService
+from meshclient.model.endpoint import Endpoint
+from meshclient.model.report import CallReport
+from meshclient.model.service import ServiceName
+from meshclient.registration.address import local_address
+from meshclient.registration.lease import Lease
+from meshclient.registration.registrar import Registration
+from meshclient.registration.schemes import open_registrar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from meshclient.config.loaded import Loaded
+    from meshclient.config.shape import MeshConfig
+    from meshclient.discovery.resolver import Chance, Resolver
+    from meshclient.discovery.runtime.background import Changed
+    from meshclient.mesh.service import Watch
+    from meshclient.model.endpoint import EndpointAttributes
+    from meshclient.model.events import Observer
+    from meshclient.model.snapshot import Snapshot
+
+_LOG = logging.getLogger("meshclient")
+
+
+class Mesh:
+    """Services by name: resolved, balanced, and remembered across calls.
+
+    Environment variables (``MESHCLIENT_...``) complete what is given here; a configuration file is read by
+    `Mesh.from_config`, or where ``MESHCLIENT_CONFIG`` names one. Nothing is asked of a registry, and no thread runs,
+    before a service is first called. Each name called is watched until the mesh is closed, so names should not come
+    from untrusted input.
+
+    Args:
+        resolver: URI such as ``consul://127.0.0.1:8500``, composed with ``|`` and ``+``; or a `Resolver`.
+        defaults: settings of every service, as ``[defaults]`` in the file.
+        services: settings by service name, as ``[services.<name>]``; ``{"orders": {"endpoints": [...]}}`` needs no
+            resolver.
+        domains: hosts under these are services.
+        mode: ``background``, or ``on-demand`` for AWS Lambda and one-shot programs: no thread between calls.
+        observers: functions told of every `meshclient.model.events` event.
+
+    Raises ConfigError for a wrong value, and PluginError where a resolver's or balancer's plugin is missing.
+    """
+
+    def __init__(
+        self,
+        resolver: str | Resolver | None = None,
+        *,
+        defaults: Mapping[str, object] | None = None,
+        services: Mapping[str, object] | None = None,
+        domains: Sequence[str] | None = None,
+        mode: str | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        given = {
+            "resolver": resolver if isinstance(resolver, str) else None,
+            "defaults": defaults,
+            "services": services,
+            "domains": domains,
+            "mode": mode,
+        }
+        arguments = {key: value for key, value in given.items() if value is not None}
+        loaded = load(environ=os.environ, cwd=Path.cwd(), arguments=arguments)
+        self._begin(loaded, None if isinstance(resolver, str) else resolver, observers)
+
+    @classmethod
+    def from_config(
+        cls,
+        path: Path | str | None = None,
+        *,
+        sets: Sequence[str] = (),
+        observers: Sequence[Observer] = (),
+        **arguments: object,
+    ) -> Mesh:
+        """The mesh that a configuration file describes.
+
+        Args:
+            path: a TOML file; None looks for ``meshclient.toml`` or ``[tool.meshclient]`` from the working directory
+                up to the root of the checkout.
+            sets: ``key.path=value`` texts, as on the command line; strongest of all.
+            observers: functions told of every event.
+            arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``; stronger than the file.
+
+        Raises ConfigError naming the value, its origin and a remedy.
+        """
+        loaded = load(environ=os.environ, cwd=Path.cwd(), path=path, search=True, arguments=arguments, sets=sets)
+        self = cls.__new__(cls)
+        self._begin(loaded, None, observers)
+        return self
+
+    def _begin(self, loaded: Loaded, resolver: Resolver | None, observers: Sequence[Observer]) -> None:
+        for warning in loaded.warnings:
+            _LOG.warning("%s", warning)
+        config = loaded.config
+        self.config: MeshConfig = config
+        self.loaded = loaded
+        self._resolver = open_resolver(config.resolver) if resolver is None and config.resolver else resolver
+        balancers = {config.defaults.balancer, *(service.balancer for service in config.services.values())}
+        self._balancers = {name: find_balancer(name) for name in sorted(balancers)}
+        self._naming = Naming(config.names, config.domains, self._resolver is not None)
+        self._emit = Observers(observers).tell if observers else None
+        self._rng: Chance = random
+        self._lock = fork_safe_lock()
+        self._services: dict[str, MeshService] = {}
+        self._by_host: dict[tuple[str, str], MeshService] = {}
+        # A mesh that is dropped without close() must not be watched for ever.
+        self._finalizer = finalize(self, _stop, self._services)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no host can be a service: there is no resolver, and no service is configured."""
+        return self._resolver is None and not self.config.services
+
+    def service_of(self, scheme: str, host: str) -> MeshService | None:
+        """The service that a URL with this scheme and host means, or None where the URL is not for the mesh."""
+        found = self._by_host.get((scheme, host))
+        if found is not None:
+            return found
+        name = self._naming.service(scheme, host)
+        if name is None:
+            return None
+        with self._lock:
+            service = self._by_host[(scheme, host)] = self._opened(name)
+            return service
+
+    def service(self, name: str) -> MeshService:
+        """The running state of the service called `name`; begins to watch its list."""
+        with self._lock:
+            return self._opened(ServiceName.parse(name))
+
+    def warm(self, *names: str, timeout: float = 5.0) -> dict[str, Snapshot]:
+        """Begin to watch services, and wait until each has an answer or `timeout` seconds passed."""
+        services = [self.service(name) for name in names]
+        end = time.monotonic() + timeout
+        for service in services:
+            while (snapshot := service.snapshot).state == "pending":
+                if not service.watch.wait(snapshot, max(0.0, end - time.monotonic())):
+                    break
+        return {service.name: service.snapshot for service in services}
+
+    def register(
+        self,
+        name: str,
+        *,
+        port: int,
+        host: str | None = None,
+        health: str = "",
+        ttl: float = 15.0,
+        registry: str | None = None,
+        timeout: float = 5.0,
+        **attributes: Unpack[EndpointAttributes],
+    ) -> Lease:
+        """List this process in a registry, until the lease is closed or the process ends by itself.
+
+        A signal that kills the process leaves no time for a farewell: let SIGTERM end the program (``sys.exit`` in its
+        handler, as web servers do), or the registry finds out by its check or the `ttl`.
+
+        It may block its caller for up to `timeout`; from a coroutine call it by `asyncio.to_thread`.
+
+        Args:
+            name: the service it is an instance of.
+            port: where it listens.
+            host: the address others reach it at; by default the one this host uses to reach other hosts.
+            health: path the registry may check, such as ``/healthz``; without one, life is reported from here.
+            ttl: seconds without a sign of life after which the registry may drop the instance.
+            registry: URI of the registry, by default the mesh's own resolver, or what of it can be registered at.
+            timeout: seconds to wait for the first registration; it goes on in the background after that.
+            attributes: ``scheme``, ``id``, ``weight``, ``zone``, ``tags``, ``metadata`` of the endpoint.
+
+        Raises ConfigError where no registry is configured or several are, PluginError where it cannot be written to,
+        ValueError for an address, a health path or a ttl that is none.
+        """
+        uri = registry or self.config.resolver
+        if not uri:
+            msg = 'no registry to register at: give registry="consul://..." or configure a resolver'
+            raise ConfigError(msg)
+        service = ServiceName.parse(name)
+        address = host or local_address()
+        attributes.setdefault("id", f"{service}-{address.replace(':', '-')}-{port}")
+        endpoint = Endpoint(address, port, **attributes)
+        registration = Registration(service, endpoint, health=health, ttl=ttl)
+        return Lease(open_registrar(uri), registration, rng=self._rng, timeout=timeout)
+
+    def close(self) -> None:
+        """Stop watching; returns within about a second. Calls that follow begin anew."""
+        services = self._forget()
+        end = time.monotonic() + CLOSE_TIMEOUT
+        for service in services:
+            service.watch.close(max(0.0, end - time.monotonic()))
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the caller's event loop."""
+        services = self._forget()
+        await asyncio.gather(*(service.watch.aclose() for service in services))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _forget(self) -> list[MeshService]:
+        with self._lock:
+            services = list(self._services.values())
+            self._services.clear()
+            self._by_host.clear()
+        for service in services:
+            service.watch.stop()
+        return services
+
+    def _opened(self, name: ServiceName) -> MeshService:
+        # Under the lock, or a service that `close` has just ended might be remembered for ever.
+        service = self._services.get(name.value)
+        if service is None:
+            service = self._services[name.value] = self._build(name)
+        return service
+
+    def _build(self, name: ServiceName) -> MeshService:
+        config = self.config.service(name)
+        if config.endpoints or self._resolver is None:
+            resolver: Resolver = StaticResolver.of({name.value: config.endpoints}, source="configuration")
+        else:
+            resolver = self._resolver
+        watch = OnDemandWatch if self.config.mode == "on-demand" else BackgroundWatch
+
+        def open_watch(changed: Changed, announce: Changed) -> Watch:
+            try:
+                return watch(resolver, name, changed, time.monotonic, self._rng, announce=announce)
+            except (OSError, RuntimeError) as exc:
+                # No file descriptor is left for a loop, or no thread to run it.
+                msg = f"cannot resolve {name.value!r}: discovery could not be started: {describe(exc)}"
+                error = ResolverUnavailable(msg)
+                error.mesh = CallReport(name.value)
+                raise error from exc
+
+        picker = self._balancers[config.balancer](self._rng.random)
+        return MeshService(
+            name, config, picker=picker, open_watch=open_watch, clock=time.monotonic, rng=self._rng, emit=self._emit
+        )
+
+
+def _stop(services: dict[str, MeshService]) -> None:
+    for service in services.values():
+        service.watch.stop()

@@ -1,0 +1,175 @@
+"""One service as it runs: its list, its endpoints' histories, its retry budget and its settings."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+from meshclient.core.balance.balancer import Balancer
+from meshclient.core.outlier import Outlier
+from meshclient.core.retry import RetryPolicy
+from meshclient.core.retry_budget import RetryBudget
+from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.transition import events
+from meshclient.model.events import EmptyListHeld, RegistryLost, RegistryRecovered
+from meshclient.model.report import SnapshotReport
+from meshclient.model.snapshot import Failed, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshclient.config.shape import RetryConfig, RouteConfig, ServiceConfig
+    from meshclient.core.balance.picker import Picker
+    from meshclient.discovery.resolver import Chance
+    from meshclient.discovery.runtime.background import Changed
+    from meshclient.model.events import Event
+    from meshclient.model.service import ServiceName
+    from meshclient.model.snapshot import Empty, Ready, Snapshot
+
+_LOG = logging.getLogger("meshclient.discovery")
+
+
+class Watch(Protocol):
+    """How a service comes by its list: in the background or on demand."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest list."""
+        ...
+
+    def wait(self, stale: Snapshot, timeout: float | None) -> bool:
+        """Block until the snapshot is another one; False when `timeout` seconds pass first."""
+        ...
+
+    async def wait_async(self, stale: Snapshot, timeout: float | None) -> bool:
+        """As `wait`."""
+        ...
+
+    def stop(self) -> None:
+        """Ask the watch to end."""
+        ...
+
+    def close(self, timeout: float = ...) -> None:
+        """End the watch, and wait for it at most so many seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a call of the service, or of one of its routes; as in `ServiceConfig`, ready to use."""
+
+    deadline: float | None
+    attempt_timeout: float
+    connect_timeout: float
+    retry: RetryPolicy
+    methods: frozenset[str]
+
+
+class MeshService:
+    """The running state of one service; what `meshclient.core.exchange` works with.
+
+    Args:
+        name: the service.
+        config: how it is called.
+        picker: chooses among its endpoints.
+        open_watch: begins to watch its list, given who is to be told of a change before and after it can be seen.
+        clock: monotonic seconds.
+        rng: chance.
+        emit: told of events, or None.
+    """
+
+    def __init__(
+        self,
+        name: ServiceName,
+        config: ServiceConfig,
+        *,
+        picker: Picker,
+        open_watch: Callable[[Changed, Changed], Watch],
+        clock: Callable[[], float],
+        rng: Chance,
+        emit: Callable[[Event], None] | None,
+    ) -> None:
+        self.name = name.value
+        self.config = config
+        self.clock = clock
+        self.uniform = rng.random
+        self.emit = emit
+        self.own_settings = _settings(config, config.deadline, config.attempt_timeout, config.retry)
+        self.routed = bool(config.routes)
+        self._routes: dict[RouteConfig, Settings] = {
+            route: _settings(config, route.deadline, route.attempt_timeout, route.retry) for route in config.routes
+        }
+        retry, ejection = config.retry, config.ejection
+        self.budget = RetryBudget(retry.budget, retry.budget_floor, fork_safe_lock()) if retry else RetryBudget()
+        self.balancer = Balancer(
+            self.name,
+            picker,
+            Outlier(ejection.consecutive, ejection.base, ejection.limit, ejection.max_ejected) if ejection else None,
+            panic=ejection.panic if ejection else 0.0,
+            uniform=rng.random,
+            emit=emit,
+            lock=fork_safe_lock(),
+        )
+        self.watch = open_watch(self._take_over, self._announce)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The latest list."""
+        return self.watch.snapshot
+
+    def settings(self, path: str) -> Settings:
+        """What holds for a request for `path`."""
+        route = self.config.route(path)
+        return self._routes[route] if route else self.own_settings
+
+    def snapshot_report(self) -> SnapshotReport:
+        """The list's state and age, for the story of a call."""
+        snapshot = self.watch.snapshot
+        cause = snapshot.cause if isinstance(snapshot, Failed) else ""
+        listed = snapshot.last if isinstance(snapshot, Failed) else snapshot
+        age = None if listed is None or isinstance(listed, Pending) else max(0.0, self.clock() - listed.at)
+        return SnapshotReport(snapshot.state, snapshot.source, snapshot.version, age, cause)
+
+    def _take_over(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
+        if before.endpoints != after.endpoints:
+            self.balancer.update(after.endpoints, self.clock())
+
+    def _announce(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
+        for event in events(self.name, before, after):
+            _log(event)
+            if self.emit is not None:
+                self.emit(event)
+
+
+def _settings(
+    config: ServiceConfig, deadline: float | None, attempt_timeout: float | None, retry: RetryConfig | None
+) -> Settings:
+    return Settings(
+        deadline=deadline,
+        attempt_timeout=inf if attempt_timeout is None else attempt_timeout,
+        connect_timeout=config.connect_timeout,
+        retry=RetryPolicy(retry.attempts, retry.backoff.first, retry.backoff.limit) if retry else RetryPolicy(1),
+        methods=frozenset(retry.methods) if retry else frozenset(),
+    )
+
+
+def _log(event: Event) -> None:
+    if isinstance(event, RegistryLost):
+        last = event.snapshot.last
+        kept = f"the last list of {len(last.endpoints)} serves on" if last else "no list is known yet"
+        _LOG.warning("%s: %s is unavailable: %s; %s", event.service, event.snapshot.source, event.snapshot.cause, kept)
+    elif isinstance(event, RegistryRecovered):
+        _LOG.warning("%s: %s answers again after %.1fs", event.service, event.source, event.outage)
+    elif isinstance(event, EmptyListHeld):
+        _LOG.warning(
+            "%s: %s lists no endpoint any more; the %d known before are kept while one of them answers",
+            event.service,
+            event.source,
+            event.endpoints,
+        )

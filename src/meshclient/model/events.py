@@ -1,0 +1,125 @@
+"""What observers are told: one frozen class for each thing that can happen to a service.
+
+Every event names the service and carries plain data only, so that a handler needs no lock and can keep it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.outcome import Outcome
+    from meshclient.model.snapshot import Empty, Failed, Ready
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotUpdated:
+    """A registry's answer changed: endpoints came, went or changed their attributes."""
+
+    service: str
+    snapshot: Ready | Empty
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLost:
+    """A registry stopped answering; calls go on with `snapshot.last` if there is one."""
+
+    service: str
+    snapshot: Failed
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRecovered:
+    """A registry answers again after `outage` seconds."""
+
+    service: str
+    source: str
+    outage: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyListHeld:
+    """A registry said "no endpoints", and the list before is kept while one of its endpoints still answers."""
+
+    service: str
+    source: str
+    endpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFinished:
+    """One attempt ended after `duration` seconds (to the response head)."""
+
+    service: str
+    endpoint: Endpoint
+    number: int
+    outcome: Outcome
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """Another attempt follows after `delay` seconds."""
+
+    service: str
+    number: int
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRefused:
+    """A failed attempt was not repeated, and why."""
+
+    service: str
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEjected:
+    """An endpoint is out of rotation for `duration` seconds after `failures` failures in a row, or a failed probe."""
+
+    service: str
+    endpoint: Endpoint
+    failures: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRestored:
+    """An ejected endpoint's probe succeeded: it is in rotation again."""
+
+    service: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PanicChanged:
+    """The balancer fails open (`active`), or stopped doing so: `usable` of `total` endpoints are in rotation."""
+
+    service: str
+    active: bool
+    usable: int
+    total: int
+
+
+Event = (
+    SnapshotUpdated
+    | RegistryLost
+    | RegistryRecovered
+    | EmptyListHeld
+    | AttemptFinished
+    | RetryScheduled
+    | RetryRefused
+    | EndpointEjected
+    | EndpointRestored
+    | PanicChanged
+)
+
+if TYPE_CHECKING:
+    Observer = Callable[[Event], None]

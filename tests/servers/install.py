@@ -1,0 +1,63 @@
+"""Install the real servers that the tests run: `python tests/servers/install.py`.
+
+Standard library only, and quick when everything is there. One line per server: its name, version and
+path, or the command that installs it where that needs root. What is missing is no failure on a
+developer's machine (its tests are skipped), but is one under CI=true or MESHCLIENT_REQUIRE_SERVERS=1.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# As a script, this folder heads sys.path, where its dns.py would hide dnspython's package of that name.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from servers import consul, dns  # noqa: E402
+from servers.errors import ServerError  # noqa: E402
+from servers.process import unsupported  # noqa: E402
+from servers.requirement import required  # noqa: E402
+
+
+def install_consul() -> str:
+    """Consul, unpacked into the cache without root."""
+    path = consul.install()
+    return f"consul {consul.program_version(path)} {path}"
+
+
+def install_dns() -> str:
+    """Knot, or BIND where Knot cannot be had."""
+    if dns.locate("knot") is None and dns.locate("bind") is not None:
+        path = dns.install("bind")
+        return f"bind {dns.program_version(path)} {path}"
+    try:
+        path = dns.install("knot")
+    except ServerError as error:
+        try:
+            path = dns.install("bind")
+        except ServerError:
+            raise error from None
+        return f"bind {dns.program_version(path)} {path}"
+    return f"knot {dns.program_version(path)} {path}"
+
+
+def main() -> int:
+    """Install what is missing; the exit code."""
+    reason = unsupported()
+    if reason is not None:
+        print(reason)
+        return 1 if required() else 0
+    complete = True
+    for name, install in (("consul", install_consul), ("dns", install_dns)):
+        try:
+            print(install(), flush=True)
+        except (ServerError, OSError) as error:
+            complete = False
+            print(f"{name} is missing: {error}", flush=True)
+    if not complete:
+        print("the tests that need it fail" if required() else "the tests that need it are skipped")
+    return 0 if complete or not required() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""A pick is handed back exactly once, also by those who forget it."""
+
+import gc
+from random import Random
+
+from meshclient.core.balance.balancer import Balancer
+from meshclient.core.outlier import Outlier
+from meshclient.model.outcome import CANCELLED
+from unit.core.fleet import OK, REFUSED, balancer, endpoints
+
+
+def pending(made: Balancer) -> list[int]:
+    """In flight, endpoint by endpoint."""
+    return [status.pending for status in made.status(1000)]
+
+
+def test_only_the_first_done_counts() -> None:
+    made = balancer(endpoints(1))
+    pick = made.pick(1000)
+    assert pick is not None
+    pick.done(CANCELLED, 1000)
+    pick.done(REFUSED, 1000)
+    assert pending(made) == [0]
+    assert made.status(1000)[0].failures == 0
+
+
+def test_a_dropped_pick_gives_its_place_back_with_the_next_pick() -> None:
+    made = balancer(endpoints(1))
+    first = made.pick(1000)
+    assert pending(made) == [1]
+    del first
+    gc.collect()
+    second = made.pick(1000)
+    assert second is not None
+    assert pending(made) == [1]
+    second.done(OK, 1000)
+    assert pending(made) == [0]
+    assert made.status(1000)[0].failures == 0
+
+
+def test_a_pick_forgotten_in_a_cycle_comes_back_through_the_garbage_collector() -> None:
+    made = balancer(endpoints(1))
+    knot: list[object] = [made.pick(1000)]
+    knot.append(knot)
+    del knot
+    gc.collect()
+    made.pick(1000).done(OK, 1000)  # type: ignore[union-attr]
+    gc.collect()
+    assert pending(made) == [0]
+
+
+def test_a_dropped_probe_is_due_again() -> None:
+    made = balancer(endpoints(2), outlier=Outlier(consecutive=1, base=5))
+    pick = made.pick(1000)
+    assert pick is not None
+    pick.done(REFUSED, 1000)
+    out = pick.endpoint
+    probe = made.pick(1006)
+    assert probe is not None
+    assert (probe.probe, probe.endpoint) == (True, out)
+    others = [made.pick(1006) for _ in range(3)]
+    assert not any(other is None or other.probe for other in others)
+    del probe
+    again = made.pick(1006)
+    assert again is not None
+    assert (again.probe, again.endpoint) == (True, out)
+
+
+def test_a_finished_pick_is_no_business_of_the_garbage_collector() -> None:
+    made = Balancer("s", balancer([])._picker, None, panic=0.5, uniform=Random(1).random)
+    made.update(endpoints(1), 0)
+    for _ in range(10):
+        pick = made.pick(0)
+        assert pick is not None
+        pick.done(OK, 0)
+        del pick
+    assert not made._dropped

@@ -1,0 +1,169 @@
+"""A driver of the exchange without any I/O: it plays a script and moves a clock.
+
+`answer` says for each attempt after how many seconds it ends and how; an attempt that takes longer than it may runs
+into its timer. List changes are given as (moment, snapshot).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+from typing import TYPE_CHECKING
+
+from meshclient.core.exchange import (
+    Attempt,
+    Call,
+    Cancel,
+    Finished,
+    Service,
+    SnapshotChanged,
+    Start,
+    TimerFired,
+    Wait,
+    exchange,
+)
+from meshclient.core.retry import RetryPolicy
+from meshclient.core.retry_budget import RetryBudget
+from meshclient.model.deadline import Deadline
+from meshclient.model.outcome import Outcome
+from meshclient.model.snapshot import Pending, Ready
+from unit.core.fleet import Clock, balancer
+
+if TYPE_CHECKING:
+    from meshclient.core.balance.balancer import Balancer
+    from meshclient.core.balance.picker import Uniform
+    from meshclient.core.exchange import Command, Signal
+    from meshclient.core.outlier import Outlier
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.events import Event
+    from meshclient.model.snapshot import Snapshot
+
+Answer = Callable[[Attempt], tuple[float, Outcome]]
+
+
+class Orders:
+    """The service all these calls go to."""
+
+    name = "orders"
+
+    def __init__(
+        self,
+        listed: Iterable[Endpoint],
+        *,
+        snapshot: Snapshot | None = None,
+        outlier: Outlier | None = None,
+        budget: RetryBudget | None = None,
+        changes: Iterable[tuple[float, Snapshot]] = (),
+        seed: int = 7,
+    ) -> None:
+        listed = tuple(listed)
+        self.clock: Callable[[], float] = (clock := Clock())
+        self.time = clock
+        self.events: list[Event] = []
+        self.emit: Callable[[Event], None] | None = self.events.append
+        self.uniform: Uniform = Random(seed).random
+        self.budget = budget or RetryBudget()
+        self.balancer: Balancer = balancer(listed, outlier=outlier, seed=seed, emit=self.emit)
+        self.snapshot: Snapshot = snapshot or (Ready(listed, source="static://") if listed else Pending())
+        self.changes = sorted(changes, key=lambda change: change[0])
+
+    def change_by(self, moment: float) -> bool:
+        """Take over the next list, if there is one until then."""
+        if not self.changes or self.changes[0][0] > moment:
+            return False
+        at, self.snapshot = self.changes.pop(0)
+        self.time.now = max(self.time.now, at)
+        self.balancer.update(self.snapshot.endpoints, self.time.now)
+        return True
+
+
+def call(
+    service: Service,
+    *,
+    method: str = "GET",
+    idempotent: bool | None = None,
+    deadline: float | None = 10.0,
+    attempt_timeout: float = inf,
+    retry: RetryPolicy | None = None,
+    obstacle: str = "",
+) -> Call:
+    """A call that starts now."""
+    now = service.clock()
+    return Call(
+        method=method,
+        idempotent=method == "GET" if idempotent is None else idempotent,
+        started=now,
+        deadline=Deadline.after(deadline, now),
+        attempt_timeout=attempt_timeout,
+        retry=retry or RetryPolicy(),
+        obstacle=lambda: obstacle,
+    )
+
+
+@dataclass
+class Run:
+    """One call, played to its end or stopped after so many commands; each pause lasts `oversleep` seconds too long."""
+
+    made: Call
+    service: Orders
+    answer: Answer
+    stop_after: int | None = None
+    oversleep: float = 0.0
+    commands: list[Command] = field(default_factory=list)
+    started: list[Attempt] = field(default_factory=list)
+    ended: int = 0
+    waited: float = 0.0
+    result: Attempt | None = None
+
+    def play(self) -> Attempt | None:
+        """The last attempt; None when it was stopped."""
+        steps, signal = exchange(self.made, self.service), None
+        live: Attempt | None = None
+        while True:
+            try:
+                command = steps.send(signal)
+            except StopIteration as end:
+                self.result = end.value
+                return self.result
+            self.commands.append(command)
+            if self.stop_after == len(self.commands):
+                steps.close()
+                return None
+            assert len(self.commands) < 1000
+            signal = None
+            if isinstance(command, Start):
+                assert live is None
+                live = command.attempt
+                self.started.append(live)
+            elif isinstance(command, Cancel):
+                assert live is command.attempt
+                live = None
+                self.ended += 1
+            else:
+                signal = self._wait(command, live)
+                if isinstance(signal, Finished):
+                    live = None
+                    self.ended += 1
+
+    def _wait(self, command: Wait, live: Attempt | None) -> Signal:
+        clock, before = self.service.time, self.service.time.now
+        if live is not None:
+            latency, outcome = self.answer(live)
+            in_time = latency <= command.timeout
+            clock.pass_(min(latency, command.timeout))
+            self.waited += clock.now - before
+            return Finished(live, outcome) if in_time else TimerFired()
+        assert command.timeout < inf or command.stale is not None
+        if command.stale is not None:
+            assert command.stale is self.service.snapshot
+            if self.service.change_by(before + command.timeout):
+                self.waited += clock.now - before
+                return SnapshotChanged()
+        assert command.timeout < inf
+        if command.stale is None:
+            clock.pass_(self.oversleep)
+        clock.pass_(command.timeout)
+        self.waited += command.timeout
+        return TimerFired()
