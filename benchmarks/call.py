@@ -142,7 +142,7 @@ def main() -> None:
 
 def start_backend(stack: ExitStack) -> str:
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "backend.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "_backend.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     stack.callback(process.wait, 10)
     assert process.stdin is not None

@@ -9,6 +9,7 @@
     |-- DeadlineExceeded          the call's own time was up
     |-- ConfigError               a value in the configuration is wrong
     `-- PluginError               a resolver or another plugin is missing, broken or ambiguous
+        `-- PluginNotFound        nothing goes by the name that the configuration gives
 
 The tree is neutral. What an httpx client raises also inherits the httpx class for that situation
 (`meshclient.http.errors`), so that an existing ``except httpx.ConnectError`` goes on working.
@@ -62,3 +63,7 @@ class ConfigError(MeshError, ValueError):
 
 class PluginError(MeshError):
     """A resolver or another plugin is missing, broken, or claimed by two distributions."""
+
+
+class PluginNotFound(PluginError):
+    """Nothing goes by this name: it is misspelt, or its distribution is not installed."""

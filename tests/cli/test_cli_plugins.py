@@ -8,12 +8,12 @@ import meshclient
 from cli.command import Command
 
 
-def install(folder: Path, distribution: str, entry: str) -> None:
-    """Put a distribution with one resolver into a folder."""
+def install(folder: Path, distribution: str, entry: str, group: str = "meshclient.resolvers") -> None:
+    """Put a distribution with one entry point into a folder."""
     info = folder / f"{distribution.replace('-', '_')}-2.5.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.5\n", "utf-8")
-    (info / "entry_points.txt").write_text(f"[meshclient.resolvers]\n{entry}\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entry}\n", "utf-8")
 
 
 def test_what_is_built_in(meshclient_command: Command) -> None:
@@ -57,3 +57,15 @@ def test_two_claims_on_one_name_are_an_error_that_names_both(meshclient_command:
     assert ran.code == 5
     assert [line["loads"] for line in claims] == [False, False]
     assert all("claimed by meshclient and meshclient-double" in line["error"] for line in claims)
+
+
+def test_a_plugin_may_bring_a_command(meshclient_command: Command, tmp_path: Path) -> None:
+    install(tmp_path, "meshclient-acme", "acme = acme_command:acme", "meshclient.commands")
+    (tmp_path / "acme_command.py").write_text(
+        'import click\n\n@click.command()\n@click.argument("what")\ndef acme(what):\n    print(f"acme {what}")\n',
+        "utf-8",
+    )
+    assert meshclient_command("acme", "table").out == "acme table\n"
+    assert "Brought by meshclient-acme." in meshclient_command("--help").out
+    ran = meshclient_command("acne")
+    assert (ran.code, "did you mean 'acme'?" in ran.err) == (2, True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+@pytest.mark.registry("static")
 class TestStaticContract(ResolverContract):
     sees_changes = False
     can_break = False
@@ -43,6 +44,7 @@ class TestStaticContract(ResolverContract):
         self.services[name.value] = ",".join(e.url for e in endpoints)
 
 
+@pytest.mark.registry("env")
 class TestEnvContract(ResolverContract):
     sees_changes = False
     can_break = False
@@ -112,6 +114,7 @@ class FileContract(ResolverContract):
         type(self).write(self.path, f'{{"{name}": [[[')
 
 
+@pytest.mark.registry("file")
 class TestTomlContract(FileContract):
     suffix = ".toml"
     write = staticmethod(renamed)
@@ -120,6 +123,7 @@ class TestTomlContract(FileContract):
         return f"[services]\n{toml(self.services)}"
 
 
+@pytest.mark.registry("file")
 class TestJsonContract(FileContract):
     suffix = ".json"
     write = staticmethod(overwritten)
@@ -128,6 +132,7 @@ class TestJsonContract(FileContract):
         return json.dumps({"services": {name: {"endpoints": urls} for name, urls in self.services.items()}})
 
 
+@pytest.mark.registry("file")
 class TestYamlContract(FileContract):
     suffix = ".yaml"
     write = staticmethod(renamed)
@@ -155,6 +160,7 @@ class NameserverContract(ResolverContract):
         self.proxy.set(DnsFault(name=name.value, garbage=60))
 
 
+@pytest.mark.registry("dns")
 class TestDnsContract(NameserverContract):
     def resolver(self) -> Resolver:
         return DnsResolver(ResolverUri.parse(f"dns://{self.address}?domain=mesh.test&port=8080&timeout=1s"))
@@ -166,6 +172,7 @@ class TestDnsContract(NameserverContract):
         self.server.update(f"delete {name}", *(f"add {name} 1 A {e.host}" for e in endpoints))
 
 
+@pytest.mark.registry("srv")
 class TestSrvContract(NameserverContract):
     def resolver(self) -> Resolver:
         return SrvResolver(ResolverUri.parse(f"srv://mesh.test?nameserver={self.address}&timeout=1s"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -282,3 +283,13 @@ def test_a_wrapped_transport_is_entered_and_left(face: Face) -> None:
             response = client.get("http://orders/a")
     assert response.text == "http://10.0.0.1/a"
     assert steps == ["enter", "exit"]
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
+def test_an_endpoint_may_be_an_ipv6_address(face: Face) -> None:
+    with RawServer(always(OK), host="::1") as server:
+        client = face.orders(server.url)
+        response = face.run(client.get("http://orders/a"))
+        assert response.text == "ok"
+        assert response.extensions["mesh"].attempts[0].endpoint.host == "::1"
+        assert server.requests[0].header("host") == "orders"

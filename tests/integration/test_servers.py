@@ -13,6 +13,7 @@ from servers.consul import Consul, trust
 from servers.dns import DnsServer, locate
 from servers.errors import NotInstalledError, ServerError
 from servers.process import wait_until
+from servers.registries import Registries, contract_column
 from servers.requirement import required
 from servers.rest import call
 
@@ -238,12 +239,26 @@ def test_the_installer_names_what_is_missing(
 
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("MESHCLIENT_REQUIRE_SERVERS", setting)
-    monkeypatch.setattr(install, "install_consul", lambda: "consul 1.8.7 /opt/consul")
-    monkeypatch.setattr(install, "install_dns", refuse)
+    monkeypatch.setattr(install, "INSTALLERS", {"consul": lambda: "consul 1.8.7 /opt/consul", "dns": refuse})
     assert install.main() == code
     said = capsys.readouterr().out
     assert "consul 1.8.7 /opt/consul\n" in said
     assert "dns is missing: run as root: apt-get install knot\n" in said
+
+
+def test_the_table_of_registries_counts_passed_tests_by_column() -> None:
+    registries = Registries()
+    assert registries.table() == []
+    registries.passed("consul", ("resolve", "watch"), ["consul 1.8.7"])
+    registries.passed("consul", ("watch",), ["consul 1.8.7", "knot 3.2.6"])
+    registries.passed("file", (contract_column("test_an_outage_keeps_the_last_list"),), [])
+    assert registries.table() == [
+        "registry  resolve  watch  register  deregister  faults  on",
+        "consul    1        2      -         -           -       consul 1.8.7, knot 3.2.6",
+        "file      -        -      -         -           1       this process",
+    ]
+    with pytest.raises(ValueError, match="'wacht' is none of resolve, watch"):
+        registries.passed("consul", ("wacht",), [])
 
 
 def test_the_census_counts_a_test_once_per_kind() -> None:

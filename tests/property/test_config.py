@@ -62,6 +62,8 @@ TABLES = st.fixed_dictionaries(
         "resolver": st.sampled_from(["", "dns://", "a:// | b://"]),
         "domains": st.lists(st.sampled_from(["mesh", "x.example"]), unique=True),
         "mode": st.sampled_from(["background", "on-demand"]),
+        "state_dir": st.sampled_from(["", "/var/lib/x", "state"]),
+        "discovery": st.fixed_dictionaries({}, optional={"hold": OPTIONAL, "idle": OPTIONAL}),
         "defaults": st.fixed_dictionaries({}, optional=DEFAULTS),
         "services": st.dictionaries(
             st.sampled_from(["orders", "orders-api", "a.b"]), st.fixed_dictionaries({}, optional=SERVICE), max_size=2

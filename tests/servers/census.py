@@ -23,10 +23,12 @@ class Census:
         """The current test uses a server that was started earlier."""
         self._current.add(kind)
 
-    def test_ended(self) -> None:
-        """Close the current test's account."""
-        self._tests.update(self._current & self._versions.keys())
+    def test_ended(self) -> list[str]:
+        """Close the current test's account; the servers it used, each with its version."""
+        used = self._current & self._versions.keys()
+        self._tests.update(used)
         self._current.clear()
+        return [f"{kind} {self._versions[kind]}".rstrip() for kind in used]
 
     def summary(self) -> str:
         """For example `consul 1.8.7 (23 tests), knot 3.2.6 (1 test)`; empty where nothing ran."""

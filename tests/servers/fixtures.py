@@ -20,6 +20,7 @@ from servers.consul import Consul, TlsFiles
 from servers.dns import DnsServer
 from servers.errors import NotInstalledError
 from servers.faultproxies import FaultProxies
+from servers.registries import contract_column, registries
 from servers.requirement import required
 from servers.server import Server
 
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Server)
 
 _shared: dict[str, Server] = {}
+_PASSED = pytest.StashKey[bool]()
 
 
-def _started(server: S) -> S:
+def started(server: S) -> S:
+    """`server`, running; skips the test where it is not installed, or fails it where servers are required."""
     try:
         return server.start()
     except NotInstalledError as error:
@@ -41,8 +44,9 @@ def _started(server: S) -> S:
 
 
 @contextmanager
-def _shared_as(name: str, server: S) -> Iterator[S]:
-    _shared[name] = _started(server)
+def shared_as(name: str, server: S) -> Iterator[S]:
+    """`server` as the session fixture `name`: counted for each test that uses it, and healed after it."""
+    _shared[name] = started(server)
     try:
         yield server
     finally:
@@ -53,21 +57,21 @@ def _shared_as(name: str, server: S) -> Iterator[S]:
 @pytest.fixture(scope="session")
 def consul() -> Iterator[Consul]:
     """One Consul agent, everything in memory."""
-    with _shared_as("consul", Consul()) as server:
+    with shared_as("consul", Consul()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def consul_cluster() -> Iterator[Consul]:
     """Three Consul servers at 127.0.0.11 to 13, their data on disk."""
-    with _shared_as("consul_cluster", Consul(nodes=3)) as server:
+    with shared_as("consul_cluster", Consul(nodes=3)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def consul_acl() -> Iterator[Consul]:
     """One Consul agent with access rules, default deny; see `tokens`."""
-    with _shared_as("consul_acl", Consul(acl=True)) as server:
+    with shared_as("consul_acl", Consul(acl=True)) as server:
         yield server
 
 
@@ -83,14 +87,14 @@ def consul_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consul]:
     authority.cert_pem.write_to_path(files.authority)
     server.cert_chain_pems[0].write_to_path(files.certificate)
     server.private_key_pem.write_to_path(files.key)
-    with _shared_as("consul_tls", Consul(tls=files)) as agent:
+    with shared_as("consul_tls", Consul(tls=files)) as agent:
         yield agent
 
 
 @pytest.fixture
 def own_consul() -> Iterator[Consul]:
     """A Consul agent for this test alone, its index near 1."""
-    server = _started(Consul())
+    server = started(Consul())
     try:
         yield server
     finally:
@@ -100,7 +104,7 @@ def own_consul() -> Iterator[Consul]:
 @pytest.fixture(scope="session")
 def dns_server() -> Iterator[DnsServer]:
     """An authoritative name server for mesh.test."""
-    with _shared_as("dns_server", DnsServer()) as server:
+    with shared_as("dns_server", DnsServer()) as server:
         yield server
 
 
@@ -133,12 +137,28 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         if server is not None:
             census.shared(server.product)
             server.heal()
-    census.test_ended()
+    servers = census.test_ended()
+    if item.stash.get(_PASSED, False):
+        for mark in item.iter_markers("registry"):
+            inherited = isinstance(item, pytest.Function) and hasattr(item.cls, "break_registry")
+            columns = (contract_column(item.name),) if inherited else mark.args[1:]
+            registries.passed(mark.args[0], columns, servers)
     return result
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note whether the test itself has passed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which real servers ran."""
+    """Say which real servers ran, and what each registry was shown to do."""
+    for line in registries.table():
+        terminalreporter.write_line(line)
     summary = census.summary()
     if summary:
         terminalreporter.write_line(f"real servers: {summary}")

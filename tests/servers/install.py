@@ -13,7 +13,7 @@ from pathlib import Path
 # As a script, this folder heads sys.path, where its dns.py would hide dnspython's package of that name.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from servers import consul, dns  # noqa: E402
+from servers import consul, dns, dynamodb_local, etcd, eureka  # noqa: E402
 from servers.errors import ServerError  # noqa: E402
 from servers.process import unsupported  # noqa: E402
 from servers.requirement import required  # noqa: E402
@@ -23,6 +23,24 @@ def install_consul() -> str:
     """Consul, unpacked into the cache without root."""
     path = consul.install()
     return f"consul {consul.program_version(path)} {path}"
+
+
+def install_etcd() -> str:
+    """Both lines of etcd that the tests run, unpacked into the cache without root."""
+    paths = [etcd.install(version) for version in etcd.VERSIONS]
+    return ", ".join(f"etcd {etcd.program_version(path)} {path}" for path in paths)
+
+
+def install_eureka() -> str:
+    """A Eureka server, built by Maven into the cache."""
+    path = eureka.install()
+    return f"eureka {eureka.program_version(str(path))} {path}"
+
+
+def install_dynamodb_local() -> str:
+    """Amazon's DynamoDB Local, fetched by Maven into the cache."""
+    path = dynamodb_local.install()
+    return f"dynamodb local {dynamodb_local.program_version(path)} {path}"
 
 
 def install_dns() -> str:
@@ -41,6 +59,15 @@ def install_dns() -> str:
     return f"knot {dns.program_version(path)} {path}"
 
 
+INSTALLERS = {
+    "consul": install_consul,
+    "dns": install_dns,
+    "dynamodb local": install_dynamodb_local,
+    "etcd": install_etcd,
+    "eureka": install_eureka,
+}
+
+
 def main() -> int:
     """Install what is missing; the exit code."""
     reason = unsupported()
@@ -48,7 +75,7 @@ def main() -> int:
         print(reason)
         return 1 if required() else 0
     complete = True
-    for name, install in (("consul", install_consul), ("dns", install_dns)):
+    for name, install in INSTALLERS.items():
         try:
             print(install(), flush=True)
         except (ServerError, OSError) as error:

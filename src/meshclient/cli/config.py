@@ -10,10 +10,11 @@ import click
 
 from meshclient.cli.invocation import Invocation, config_options, output_options
 from meshclient.cli.render import Answer, Column, Sheet
+from meshclient.discovery.resolver import SECRETS
 
 SCHEMA = "meshclient.config_show/v1"
-# The same names as `ResolverUri` leaves out, and the user part of an address.
-_SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:token|password|secret)[^=&\s]*=)[^&\s]+|(?<=//)[^/@\s]+(?=@)")
+# What `ResolverUri` leaves out as well, and the user part of an address.
+_SECRET = re.compile(rf"(?i)([?&][^=&\s]*(?:{'|'.join(SECRETS)})[^=&\s]*=)[^&\s]+|(?<=//)[^/@\s]+(?=@)")
 
 
 @click.group()

@@ -26,6 +26,7 @@ _OWN: tuple[tuple[type[errors.MeshError], ExitStatus], ...] = (
     (errors.ServiceNotFound, ExitStatus.NOT_FOUND),
     (errors.NoEndpoints, ExitStatus.NO_ENDPOINTS),
     (errors.ResolverUnavailable, ExitStatus.UNAVAILABLE),
+    (errors.PluginNotFound, ExitStatus.USAGE),
     (errors.PluginError, ExitStatus.UNAVAILABLE),
     (errors.DeadlineExceeded, ExitStatus.TIMEOUT),
     (errors.RejectedError, ExitStatus.REJECTED),

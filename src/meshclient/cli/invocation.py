@@ -148,7 +148,7 @@ config_options = _options(
         metavar="URI",
         callback=_keep,
         expose_value=False,
-        help='Whom to ask: dns://, consul://host:8500, file://mesh.toml, "a | b", "a + b".',
+        help='Whom to ask: dns://, consul://host:8500, file://mesh.toml, "a | b", "a + b", "migrate(a, b)".',
     ),
     click.option(
         "--set",

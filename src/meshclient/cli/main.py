@@ -42,23 +42,31 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "resolve": Entry("meshclient.cli.resolve:resolve", "Ask once where services are."),
         "watch": Entry("meshclient.cli.watch:watch", "Follow where a service is."),
         "call": Entry("meshclient.cli.call:call", "Send a request to a service."),
+        "register": Entry("meshclient.cli.register:register", "Keep an instance in a registry while a command runs."),
         "plugins": Entry("meshclient.cli.plugins:plugins", "List what is built in and what is installed."),
         "config": Entry("meshclient.cli.config:config", "Show the configuration and its origins."),
     }
 )
 
 
+# The entry points under which a plugin brings commands of its own, such as `meshclient aws`.
+PLUGIN_COMMANDS = "meshclient.commands"
+
+
 class LazyGroup(click.Group):
     """Commands that are imported when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        """In the order of the help text."""
-        return list(COMMANDS)
+        """In the order of the help text, those of plugins last."""
+        return [*COMMANDS, *_plugin_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
         """Import the command."""
         if cmd_name not in COMMANDS:
-            return None
+            from meshclient.discovery.schemes import load
+
+            known = cmd_name in _plugin_commands()
+            return cast("click.Command", load(PLUGIN_COMMANDS, cmd_name, {}, "command")) if known else None
         module, _, attribute = COMMANDS[cmd_name].place.partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
 
@@ -66,16 +74,26 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or suggest one."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = get_close_matches(args[0], COMMANDS, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(COMMANDS)}"
+        if args[0] not in COMMANDS and not args[0].startswith("-") and args[0] not in _plugin_commands():
+            known = self.list_commands(ctx)
+            close = get_close_matches(args[0], known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
             ctx.fail(f"no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
         """The list of commands, none of them imported."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            own = [(name, entry.summary) for name, entry in COMMANDS.items()]
+            brought = [(name, f"Brought by {distribution}.") for name, distribution in _plugin_commands().items()]
+            formatter.write_dl(own + brought)
+
+
+def _plugin_commands() -> dict[str, str]:
+    """By name, the distribution that brings it; none of them imported."""
+    from meshclient.discovery.schemes import installed
+
+    return {name: distribution for name, distribution, _ in installed(PLUGIN_COMMANDS)}
 
 
 @click.group(

@@ -23,6 +23,7 @@ SCHEMA = "meshclient.plugins/v1"
 GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         balancers.BALANCERS: balancers.BUILT_IN,
+        "meshclient.commands": {},
         "meshclient.registrars": {},
         schemes.RESOLVERS: schemes.BUILT_IN,
     }

@@ -12,11 +12,14 @@ from meshclient.cli.invocation import Invocation, config_options, output_options
 from meshclient.cli.listing import COLUMNS, age, age_text, rows, service_called, snapshot_document, verdict
 from meshclient.cli.render import Answer, Sheet
 from meshclient.cli.seconds import seconds
+from meshclient.discovery.course import Basis
 from meshclient.model.duration import format_duration
+from meshclient.model.snapshot import Failed
 
 if TYPE_CHECKING:
     from meshclient import Mesh
     from meshclient.cli.complaint import Complaint
+    from meshclient.discovery.course import Course
 
 SCHEMA = "meshclient.resolve/v1"
 
@@ -57,15 +60,42 @@ def resolve(invocation: Invocation, names: tuple[str, ...], timeout: float) -> N
 def _ask(mesh: Mesh, name: str, timeout: float) -> tuple[Answer, Complaint | None]:
     began = time.monotonic()
     ((service, snapshot),) = mesh.warm(name, timeout=timeout).items()
+    course = mesh.service(name).watch.course
     now = time.monotonic()
     took = now - began
     caption = (
         f"{service}: {snapshot.state}, {snapshot.source}, version {snapshot.version}, "
         f"{age_text(age(snapshot, now))}, took {format_duration(took)}"
     )
+    caption = ", ".join([caption, *past_text(course, now)])
     answer = Answer(
-        document={**snapshot_document(service, snapshot, now), "took_seconds": took},
+        document={**snapshot_document(service, snapshot, now), "took_seconds": took, **past_document(course, now)},
         sheets=[Sheet(caption, COLUMNS, rows(snapshot))],
         names=[endpoint.url for endpoint in snapshot.endpoints],
     )
     return answer, verdict(service, snapshot, "--timeout")
+
+
+def past_document(course: Course, now: float) -> dict[str, object]:
+    """Where a list comes from and what is kept in it, as JSON-ready data; `now` is the service's clock."""
+    failed = course.snapshot if isinstance(course.snapshot, Failed) else None
+    held = course.hold and {
+        "removed": [endpoint.url for endpoint in course.hold.missing],
+        "seconds_left": max(0.0, course.hold.until - now),
+    }
+    return {
+        "from_disk": course.basis is Basis.DISK,
+        "failed_seconds": max(0.0, now - failed.at) if failed else None,
+        "held": held,
+    }
+
+
+def past_text(course: Course, now: float) -> list[str]:
+    """The same for a caption, where there is anything to tell."""
+    told = ["read from disk"] if course.basis is Basis.DISK else []
+    if isinstance(course.snapshot, Failed):
+        told.append(f"failing for {format_duration(max(0.0, now - course.snapshot.at))} ({course.snapshot.cause})")
+    if course.hold:
+        left = format_duration(max(0.0, course.hold.until - now))
+        told.append(f"{len(course.hold.missing)} removed are held for another {left}")
+    return told

@@ -10,8 +10,6 @@ from meshclient.model.duration import format_duration
 if TYPE_CHECKING:
     from meshclient.model.report import AttemptReport, CallReport
 
-_SENT = {"no": "never sent", "maybe": "may have been received", "yes": "received"}
-
 
 def timeline(report: CallReport | None) -> list[str]:
     """The lines; of a call that was not for the mesh, one that says so."""
@@ -38,7 +36,7 @@ def _line(number: int, attempt: AttemptReport) -> str:
         f" in {attempt.endpoint.zone}" if attempt.endpoint.zone else "",
         f" {outcome.kind}",
         f" {outcome.status}" if outcome.status is not None else "",
-        f" after {format_duration(attempt.duration)}, {_SENT[outcome.verdict.sent]}",
+        f" after {format_duration(attempt.duration)}, {outcome.verdict.sent.words}",
         ", probe of an ejected endpoint" if attempt.probe else "",
         f"; {outcome.detail}" if outcome.detail else "",
         f"; {attempt.reason}" if attempt.reason else "",

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, TypeAlias
 
 from meshclient.config.shape import Backoff
@@ -134,13 +135,23 @@ def _bound(value: object) -> float:
     return seconds
 
 
-def _optional_bound(value: object) -> float | None:
-    if value is False or value is None:
-        return None
-    try:
-        return _bound(value)
-    except ValueError as exc:
-        raise ConfigError(f"{exc}, or false for no bound") from None
+def _optional(off: str) -> Callable[[object], float | None]:
+    def read(value: object) -> float | None:
+        if value is False or value is None:
+            return None
+        try:
+            return _bound(value)
+        except ValueError as exc:
+            raise ConfigError(f"{exc}, or false for {off}") from None
+
+    return read
+
+
+def _folder(value: object) -> str:
+    text = str(value) if isinstance(value, PurePath) else _text(value)
+    if "\0" in text:
+        raise ConfigError(f"{shown(text)} is not a folder: a path has no zero bytes")
+    return text
 
 
 def _backoff(value: object) -> Backoff:
@@ -238,6 +249,10 @@ def _write_endpoint(endpoint: Endpoint) -> Written:
     return {name: _plain(value) for name, value in values.items() if name in needed}
 
 
+def _write_optional(seconds: float | None) -> Written:
+    return False if seconds is None else write_duration(seconds)
+
+
 def _plain(value: Any) -> Written:  # noqa: ANN401 - a field of Endpoint
     if isinstance(value, Mapping):
         return dict(value)
@@ -245,12 +260,12 @@ def _plain(value: Any) -> Written:  # noqa: ANN401 - a field of Endpoint
 
 
 TEXT = Kind(_text, spelled=str)
+FOLDER = Kind(_folder, spelled=str)
 MODE = Kind(_one_of(*_MODES), spelled=str)
 BALANCER = Kind(_balancer, spelled=str)
 BOUND = Kind(_bound, write_duration)
-OPTIONAL_BOUND = Kind(
-    _optional_bound, lambda value: False if value is None else write_duration(value), spelled=switch_or_value
-)
+OPTIONAL_BOUND = Kind(_optional("no bound"), _write_optional, spelled=switch_or_value)
+OPTIONAL_SPAN = Kind(_optional("never"), _write_optional, spelled=switch_or_value)
 BACKOFF = Kind(_backoff, lambda value: f"{write_duration(value.first)}..{write_duration(value.limit)}", spelled=str)
 ATTEMPTS = Kind(_whole(1, 10))
 COUNT = Kind(_whole(1))

@@ -15,8 +15,8 @@ from typing import Any
 from meshclient.config.kinds import Kind, Written
 from meshclient.config.layers import Leaf, names
 from meshclient.config.origin import DEFAULT, Origin, Path, dotted
-from meshclient.config.schema import DEFAULTS, ROOT, ROUTE, SERVICE, Table
-from meshclient.config.shape import MeshConfig, RouteConfig, ServiceConfig
+from meshclient.config.schema import DEFAULTS, DISCOVERY, ROOT, ROUTE, SERVICE, Table
+from meshclient.config.shape import DiscoveryConfig, MeshConfig, RouteConfig, ServiceConfig
 
 _DEFAULTS: Path = ("defaults",)
 
@@ -56,6 +56,7 @@ class Resolution:
         services = {name: self._service(name) for name in names(self.leaves, ("services",))}
         return MeshConfig(
             **self._values(ROOT, ((),)),
+            discovery=DiscoveryConfig(**self._values(DISCOVERY, (("discovery",),))),
             defaults=ServiceConfig(**self._values(DEFAULTS, (_DEFAULTS,))),
             services=MappingProxyType(services),
             unspelled=unspelled,

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from meshclient.config import kinds
 from meshclient.config.kinds import Kind
-from meshclient.config.shape import EjectionConfig, MeshConfig, RetryConfig, ServiceConfig
+from meshclient.config.shape import DiscoveryConfig, EjectionConfig, MeshConfig, RetryConfig, ServiceConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 
@@ -96,12 +96,15 @@ SERVICE = Table(
     ServiceConfig,
     {**_DEFAULTS, "endpoints": kinds.ENDPOINTS, "routes": Named("/reports/*", _pattern, ROUTE)},
 )
+DISCOVERY = Table(DiscoveryConfig, {"hold": kinds.OPTIONAL_SPAN, "idle": kinds.OPTIONAL_SPAN})
 ROOT = Table(
     MeshConfig,
     {
         "resolver": kinds.TEXT,
         "domains": kinds.DOMAINS,
         "mode": kinds.MODE,
+        "state_dir": kinds.FOLDER,
+        "discovery": DISCOVERY,
         "defaults": DEFAULTS,
         "services": Named("orders", _service, SERVICE),
     },

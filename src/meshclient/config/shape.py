@@ -144,6 +144,21 @@ class ServiceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    """How lists of endpoints are kept.
+
+    Args:
+        hold: seconds for which an answer that drops most endpoints at once is not believed, or None to believe it at
+            once.
+        idle: seconds without a call after which a name is watched no more, or None to watch it until the mesh is
+            closed. Services with `endpoints` of their own are not affected.
+    """
+
+    hold: float | None = 60.0
+    idle: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class MeshConfig:
     """Everything a mesh is told.
 
@@ -151,6 +166,8 @@ class MeshConfig:
         resolver: URI, or URIs joined by ``|`` and ``+``; empty for none.
         domains: hosts under these are services, as single-label hosts are.
         mode: whether discovery runs on a background thread, or only while a call waits for it.
+        state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
+        discovery: how lists are kept.
         defaults: for every service that `services` does not name; no endpoints, no routes.
         services: by name.
         unspelled: those of `services` which only environment variables name. A variable cannot spell ``-`` and ``.``,
@@ -161,6 +178,8 @@ class MeshConfig:
     resolver: str = field(default="", repr=False)
     domains: tuple[str, ...] = ("mesh",)
     mode: Mode = "background"
+    state_dir: str = ""
+    discovery: DiscoveryConfig = DiscoveryConfig()
     defaults: ServiceConfig = ServiceConfig()
     services: Mapping[str, ServiceConfig] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     unspelled: frozenset[str] = frozenset()

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.hint import hint
 from meshclient.discovery.supervision import supervise
 from meshclient.model.snapshot import Empty, Failed, Ready, listing
 
@@ -31,6 +32,11 @@ class _Combined:
         self.source = f" {symbol} ".join(part.source for part in parts)
         self._parts = parts
         self._combine = combine
+
+    def refresh(self, name: ServiceName) -> None:
+        """Pass the hint on to every part."""
+        for part in self._parts:
+            hint(part, name)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Answer]:
         """Yield the combined answer each time a part has a new one."""

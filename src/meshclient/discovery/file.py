@@ -17,6 +17,7 @@ import importlib.util
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,7 @@ from urllib.parse import unquote
 
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.services_table import parse_services
+from meshclient.discovery.shared import Shared
 from meshclient.errors import ConfigError
 from meshclient.model.snapshot import Empty, Failed, Ready, listing
 
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
 
-# A change is seen within two polls when the file rests and within PATIENCE + 1 when it does not: 0.75 s at most, under
-# the promised second.
-POLL = 0.25
+    _Services = Mapping[ServiceName, tuple[Endpoint, ...]]
+
+# A renamed file is seen within one poll, one that rests within two, and one that does not within PATIENCE + 1: 0.6 s at
+# most, under the promised second.
+POLL = 0.2
 PATIENCE = 2
 
 
@@ -67,11 +71,25 @@ class FileResolver:
         self.source = str(uri)
         self._path = path
         self._poll = poll
-        self._parsed: tuple[bytes, Mapping[ServiceName, tuple[Endpoint, ...]]] | None = None
+        # One look at the file serves every name that is watched in it.
+        self._readings = Shared(self._read)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty | Failed]:
         """Yield the file's list, and again when it changes; `Failed` while the file cannot be used."""
         said: Ready | Empty | Failed | None = None
+        async with aclosing(self._readings.subscribe()) as readings:
+            async for reading in readings:
+                answer = reading if isinstance(reading, Failed) else self._answer(name, reading)
+                if answer != said:
+                    said = answer
+                    yield answer
+
+    def _answer(self, name: ServiceName, services: _Services) -> Ready | Empty:
+        endpoints = services.get(name)
+        return listing(endpoints or (), source=self.source, exists=endpoints is not None)
+
+    async def _read(self) -> AsyncIterator[_Services | Failed]:
+        """Yield what the file says each time it has been read."""
         known: _Mark | None = None
         before: _Mark | None = None
         restless = 0
@@ -83,12 +101,10 @@ class FileResolver:
                 believed = rests or restless > PATIENCE
                 renamed = mark is not None and (before is None or mark.file != before.file)
                 if believed or renamed:
-                    answer, read = await self._answer(name)
-                    if believed or not isinstance(answer, Failed):
+                    reading, read = await self._parse()
+                    if believed or not isinstance(reading, Failed):
                         known = mark if read and rests else None
-                        if answer != said:
-                            said = answer
-                            yield answer
+                        yield reading
             before = mark
             await asyncio.sleep(self._poll)
 
@@ -99,30 +115,26 @@ class FileResolver:
             return None
         return _Mark((stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
-    async def _answer(self, name: ServiceName) -> tuple[Ready | Empty | Failed, bool]:
-        """The list for `name`, and whether the file could be read, so that only a change makes reading worthwhile."""
+    async def _parse(self) -> tuple[_Services | Failed, bool]:
+        """What the file says, and whether it could be read, so that only a change makes reading worthwhile."""
         try:
             content = await off_loop(self._path.read_bytes)
         except OSError as exc:
             return Failed(f"{self._path} cannot be read: {exc.strerror or exc}", source=self.source), False
         try:
-            endpoints = self._services(content).get(name)
+            return self._services(content), True
         except ConfigError as exc:
             return Failed(str(exc), source=self.source), True
-        return listing(endpoints or (), source=self.source, exists=endpoints is not None), True
 
-    def _services(self, content: bytes) -> Mapping[ServiceName, tuple[Endpoint, ...]]:
-        """The parsed file; parsed once for all the services that are watched in it."""
-        if self._parsed is None or self._parsed[0] != content:
-            if not content.strip():
-                raise ConfigError(f"{self._path} is empty (write [services] alone to say that there are none)")
-            try:
-                document = self._decode(content.decode("utf-8-sig"))
-            except (ValueError, RecursionError) as exc:
-                kind = self._path.suffix[1:].upper()
-                raise ConfigError(f"{self._path} is not valid {kind}: {exc}") from None
-            self._parsed = content, parse_services(document, str(self._path))
-        return self._parsed[1]
+    def _services(self, content: bytes) -> _Services:
+        if not content.strip():
+            raise ConfigError(f"{self._path} is empty (write [services] alone to say that there are none)")
+        try:
+            document = self._decode(content.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as exc:
+            kind = self._path.suffix[1:].upper()
+            raise ConfigError(f"{self._path} is not valid {kind}: {exc}") from None
+        return parse_services(document, str(self._path))
 
 
 class _Mark(NamedTuple):

@@ -31,6 +31,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlencode
 
+from meshclient.discovery.runtime.blocking import off_loop as off_loop  # noqa: PLC0414 - part of the SPI
 from meshclient.errors import ConfigError
 from meshclient.model.duration import parse_duration
 
@@ -46,7 +47,8 @@ JITTER = 0.1
 TTL_FLOOR = 1.0
 # RFC 3986, appendix B. urlsplit does not do: it refuses brackets behind the first host of a list.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\s]*)((?:/[^?#]*)?)(?:\?([^#]*))?")
-_SECRETS = ("token", "password", "secret")
+# Options whose name holds one of these are shown to nobody.
+SECRETS = ("token", "password", "secret")
 
 
 class Chance(Protocol):
@@ -63,6 +65,11 @@ class Chance(Protocol):
 
 class Resolver(Protocol):
     """Turns a name into a stream of answers.
+
+    A resolver may have one more method, ``refresh(self, name: ServiceName) -> None``: calls to an endpoint of `name`
+    fail here (it was ejected), so look again soon, where there is something to gain by it. It is called on the
+    discovery loop, perhaps many times in a row and from several compositions, must return at once, and is rate-limited
+    by the resolver itself. What it raises is logged.
 
     Attributes:
         source: which registry is asked, as a URI without secrets; shown to people.
@@ -197,7 +204,7 @@ class ResolverUri:
             raise ConfigError(msg) from None
 
     def __str__(self) -> str:
-        shown = {k: v for k, v in self.options.items() if not any(word in k.lower() for word in _SECRETS)}
+        shown = {k: v for k, v in self.options.items() if not any(word in k.lower() for word in SECRETS)}
         host = self.authority.rpartition("@")[2]
         return f"{self.scheme}://{host}{self.path}" + (f"?{urlencode(shown, safe=':,/')}" if shown else "")
 

@@ -6,7 +6,6 @@ installed but unused plugin costs nothing and cannot break anybody.
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -14,14 +13,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from meshclient.discovery.composition import FirstAnswering, Union
+from meshclient.discovery.expression import Choice, Migration, parse
+from meshclient.discovery.migration import Migrating
 from meshclient.discovery.resolver import ResolverUri
-from meshclient.errors import ConfigError, PluginError
+from meshclient.errors import PluginError, PluginNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.metadata import EntryPoint
 
+    from meshclient.discovery.expression import Expression
     from meshclient.discovery.resolver import Resolver
+    from meshclient.model.events import Event
 
 RESOLVERS = "meshclient.resolvers"
 
@@ -43,45 +46,39 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "etcd": "meshclient-etcd",
         "eureka": "meshclient-eureka",
         "kubernetes": "meshclient-kubernetes",
+        "route53": "meshclient-aws",
     }
 )
 
-# White space is required round the operators, since "+" and "|" may stand inside a URI.
-_FALLBACK = re.compile(r"\s+\|\s+")
-_UNION = re.compile(r"\s+\+\s+")
-# A second URI after an operator without them would vanish in the value of the first one's last option.
-_GLUED = re.compile(r"://.*[|+]\s*[a-z][a-z0-9.-]*://", re.IGNORECASE | re.DOTALL)
 
+def open_resolver(text: str, *, tell: Callable[[Event], None] | None = None) -> Resolver:
+    """The resolver that `text` describes: a URI, ``a | b``, ``a + b`` or ``migrate(a, b)``, as in `expression`.
 
-def open_resolver(text: str) -> Resolver:
-    """The resolver that `text` describes: one URI, ``"a | b"`` (first that answers) or ``"a + b"`` (union).
+    Args:
+        text: what the configuration calls ``resolver``.
+        tell: told how the two sides of a migration compare.
 
-    ``+`` binds tighter than ``|``. Raises ConfigError where the text is wrong, PluginError where a scheme is unknown,
-    its plugin is missing or broken, or two distributions claim it.
+    Raises ConfigError where the text is wrong, PluginError where a scheme is unknown, its plugin is missing or broken,
+    or two distributions claim it.
     """
-    choices = [
-        _join(Union, [_open_one(part) for part in _UNION.split(choice)]) for choice in _FALLBACK.split(text.strip())
-    ]
-    return _join(FirstAnswering, choices)
+    return _made(parse(text), tell)
 
 
-def _join(combine: Callable[[tuple[Resolver, ...]], Resolver], parts: list[Resolver]) -> Resolver:
-    return parts[0] if len(parts) == 1 else combine(tuple(parts))
-
-
-def _open_one(text: str) -> Resolver:
-    if _GLUED.search(text):
-        msg = f"{ResolverUri.parse(text)} holds a second resolver: write white space on both sides of '|' and '+'"
-        raise ConfigError(msg)
-    uri = ResolverUri.parse(text)
-    factory = cast("Callable[[ResolverUri], Resolver]", load(RESOLVERS, uri.scheme, BUILT_IN))
-    return factory(uri)
+def _made(expression: Expression, tell: Callable[[Event], None] | None) -> Resolver:
+    if isinstance(expression, ResolverUri):
+        factory = cast("Callable[[ResolverUri], Resolver]", load(RESOLVERS, expression.scheme, BUILT_IN))
+        return factory(expression)
+    if isinstance(expression, Migration):
+        return Migrating(_made(expression.serving, tell), _made(expression.next, tell), tell=tell)
+    parts = tuple(_made(part, tell) for part in expression.parts)
+    return FirstAnswering(parts) if isinstance(expression, Choice) else Union(parts)
 
 
 def load(group: str, name: str, built_in: Mapping[str, str], what: str = "resolver scheme") -> object:
     """The object registered as `name`: built in, or the one entry point of `group` with that name.
 
-    Raises PluginError naming the distribution to install, the two that collide, or what failed to import.
+    Raises PluginNotFound naming the distribution to install, and PluginError naming the two that collide or what failed
+    to import.
     """
     points = {point.dist.name if point.dist else point.value: point for point in entry_points(group=group, name=name)}
     claims = sorted({*points, *(["meshclient"] if name in built_in else [])})
@@ -92,7 +89,7 @@ def load(group: str, name: str, built_in: Mapping[str, str], what: str = "resolv
         module, _, attribute = built_in[name].partition(":")
         return getattr(import_module(module), attribute)
     if not points:
-        raise PluginError(_missing(group, name, built_in, what))
+        raise PluginNotFound(_missing(group, name, built_in, what))
     ((distribution, point),) = points.items()
     return _import(distribution, point, what)
 

@@ -96,6 +96,5 @@ def _resolve_command(report: CallReport) -> str:
 def _attempt(number: int, attempt: AttemptReport) -> str:
     outcome = attempt.outcome
     what = f"status {outcome.status}" if outcome.status is not None else (outcome.detail or str(outcome.kind))
-    seen = {"no": "never sent", "maybe": "may have been received", "yes": "received"}[outcome.verdict.sent]
     why = f", {attempt.reason}" if attempt.reason else ""
-    return f"{number}. {attempt.endpoint.url} ({what} after {attempt.duration:.3g}s, {seen}{why})"
+    return f"{number}. {attempt.endpoint.url} ({what} after {attempt.duration:.3g}s, {outcome.verdict.sent.words}{why})"

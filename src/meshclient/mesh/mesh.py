@@ -7,21 +7,24 @@ import logging
 import os
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import finalize
+from weakref import finalize, ref
 
 from meshclient.config.loaded import load
 from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, BackgroundWatch
-from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.runtime.on_demand import OnDemandWatch
 from meshclient.discovery.schemes import open_resolver
+from meshclient.discovery.state_folder import StateFolder
 from meshclient.discovery.static import StaticResolver
 from meshclient.discovery.supervision import describe
+from meshclient.discovery.upkeep import NO_UPKEEP, Upkeep
 from meshclient.errors import ConfigError, ResolverUnavailable
 from meshclient.mesh.balancers import find_balancer
 from meshclient.mesh.naming import Naming
 from meshclient.mesh.observers import Observers
+from meshclient.mesh.roster import Roster, expire
 from meshclient.mesh.service import MeshService
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.report import CallReport
@@ -30,9 +33,11 @@ from meshclient.registration.address import local_address
 from meshclient.registration.lease import Lease
 from meshclient.registration.registrar import Registration
 from meshclient.registration.schemes import open_registrar
+from meshclient.registration.seat import Seat
+from meshclient.registration.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -42,8 +47,8 @@ if TYPE_CHECKING:
     from meshclient.discovery.runtime.background import Changed
     from meshclient.mesh.service import Watch
     from meshclient.model.endpoint import EndpointAttributes
-    from meshclient.model.events import Observer
-    from meshclient.model.snapshot import Snapshot
+    from meshclient.model.events import Event, Observer
+    from meshclient.model.snapshot import Ready, Snapshot
 
 _LOG = logging.getLogger("meshclient")
 
@@ -53,16 +58,20 @@ class Mesh:
 
     Environment variables (``MESHCLIENT_...``) complete what is given here; a configuration file is read by
     `Mesh.from_config`, or where ``MESHCLIENT_CONFIG`` names one. Nothing is asked of a registry, and no thread runs,
-    before a service is first called. Each name called is watched until the mesh is closed, so names should not come
-    from untrusted input.
+    before a service is first called. A name that was called is watched until nothing has called it for ten minutes
+    (``idle``), so names should not come from untrusted input.
 
     Args:
-        resolver: URI such as ``consul://127.0.0.1:8500``, composed with ``|`` and ``+``; or a `Resolver`.
+        resolver: URI such as ``consul://127.0.0.1:8500``, composed with ``|``, ``+`` and ``migrate(a, b)``; or a
+            `Resolver`.
         defaults: settings of every service, as ``[defaults]`` in the file.
         services: settings by service name, as ``[services.<name>]``; ``{"orders": {"endpoints": [...]}}`` needs no
             resolver.
         domains: hosts under these are services.
         mode: ``background``, or ``on-demand`` for AWS Lambda and one-shot programs: no thread between calls.
+        state_dir: folder for the last good lists, so that calls find endpoints after a start without the registry;
+            from the working directory where it is relative, and none where it is not given.
+        discovery: how lists are kept, as ``[discovery]`` in the file: ``hold`` and ``idle``.
         observers: functions told of every `meshclient.model.events` event.
 
     Raises ConfigError for a wrong value, and PluginError where a resolver's or balancer's plugin is missing.
@@ -76,6 +85,8 @@ class Mesh:
         services: Mapping[str, object] | None = None,
         domains: Sequence[str] | None = None,
         mode: str | None = None,
+        state_dir: Path | str | None = None,
+        discovery: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         given = {
@@ -84,6 +95,8 @@ class Mesh:
             "services": services,
             "domains": domains,
             "mode": mode,
+            "state_dir": state_dir,
+            "discovery": discovery,
         }
         arguments = {key: value for key, value in given.items() if value is not None}
         loaded = load(environ=os.environ, cwd=Path.cwd(), arguments=arguments)
@@ -105,7 +118,8 @@ class Mesh:
                 up to the root of the checkout.
             sets: ``key.path=value`` texts, as on the command line; strongest of all.
             observers: functions told of every event.
-            arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``; stronger than the file.
+            arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``, ``state_dir``, ``discovery``;
+                stronger than the file.
 
         Raises ConfigError naming the value, its origin and a remedy.
         """
@@ -120,17 +134,18 @@ class Mesh:
         config = loaded.config
         self.config: MeshConfig = config
         self.loaded = loaded
-        self._resolver = open_resolver(config.resolver) if resolver is None and config.resolver else resolver
+        self._emit = Observers(observers).tell if observers else None
+        if resolver is None and config.resolver:
+            resolver = open_resolver(config.resolver, tell=self._emit)
+        self._resolver = resolver
+        self._folder = StateFolder(Path(config.state_dir).expanduser().absolute()) if config.state_dir else None
         balancers = {config.defaults.balancer, *(service.balancer for service in config.services.values())}
         self._balancers = {name: find_balancer(name) for name in sorted(balancers)}
         self._naming = Naming(config.names, config.domains, self._resolver is not None)
-        self._emit = Observers(observers).tell if observers else None
         self._rng: Chance = random
-        self._lock = fork_safe_lock()
-        self._services: dict[str, MeshService] = {}
-        self._by_host: dict[tuple[str, str], MeshService] = {}
+        self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
         # A mesh that is dropped without close() must not be watched for ever.
-        self._finalizer = finalize(self, _stop, self._services)
+        self._finalizer = finalize(self, _stop, self._roster.services)
 
     @property
     def idle(self) -> bool:
@@ -139,20 +154,18 @@ class Mesh:
 
     def service_of(self, scheme: str, host: str) -> MeshService | None:
         """The service that a URL with this scheme and host means, or None where the URL is not for the mesh."""
-        found = self._by_host.get((scheme, host))
+        found = self._roster.called((scheme, host))
         if found is not None:
             return found
         name = self._naming.service(scheme, host)
-        if name is None:
-            return None
-        with self._lock:
-            service = self._by_host[(scheme, host)] = self._opened(name)
-            return service
+        return None if name is None else self._roster.enter(name, self._build, (scheme, host))
 
     def service(self, name: str) -> MeshService:
-        """The running state of the service called `name`; begins to watch its list."""
-        with self._lock:
-            return self._opened(ServiceName.parse(name))
+        """The running state of the service called `name`; begins to watch its list.
+
+        Ask again rather than keep it: once nothing has used it for long (``idle``) its list is watched no more.
+        """
+        return self._roster.enter(ServiceName.parse(name), self._build)
 
     def warm(self, *names: str, timeout: float = 5.0) -> dict[str, Snapshot]:
         """Begin to watch services, and wait until each has an answer or `timeout` seconds passed."""
@@ -174,28 +187,46 @@ class Mesh:
         ttl: float = 15.0,
         registry: str | None = None,
         timeout: float = 5.0,
+        wait_ready: bool | None = None,
+        on_sigterm: bool = True,
+        propagation: float | None = None,
+        in_flight: Callable[[], int] | None = None,
+        grace: float = 10.0,
         **attributes: Unpack[EndpointAttributes],
     ) -> Lease:
-        """List this process in a registry, until the lease is closed or the process ends by itself.
+        """List this process in a registry, until the lease is closed or the process ends.
 
-        A signal that kills the process leaves no time for a farewell: let SIGTERM end the program (``sys.exit`` in its
-        handler, as web servers do), or the registry finds out by its check or the `ttl`.
+        It may block its caller for up to `timeout`; in a coroutine it never does: write ``async with``. The end of the
+        block takes the instance out at once. On SIGTERM the instance leaves first, the process serves on until callers
+        have noticed, and then the signal does what it did before: see `meshclient.registration.sigterm`. Another
+        signal that kills the process leaves no time for that, and the registry finds out by its check or the `ttl`.
 
-        It may block its caller for up to `timeout`; from a coroutine call it by `asyncio.to_thread`.
+        Of several processes on a host that register the same instance, as the workers of a pre-fork server do, one
+        has it listed; when it goes another takes over: see `meshclient.registration.seat`.
 
         Args:
             name: the service it is an instance of.
             port: where it listens.
             host: the address others reach it at; by default the one this host uses to reach other hosts.
-            health: path the registry may check, such as ``/healthz``; without one, life is reported from here.
+            health: path that answers 2xx while the instance is fit to be called, such as ``/healthz``. It is checked
+                by registries that do so (Consul), else from here: the instance is taken out after three failures in
+                a row and comes back with the first success. Without one, that this process lives is enough.
             ttl: seconds without a sign of life after which the registry may drop the instance.
             registry: URI of the registry, by default the mesh's own resolver, or what of it can be registered at.
             timeout: seconds to wait for the first registration; it goes on in the background after that.
+            wait_ready: enter only after a first check that passed: of `health`, or of the port where there is no
+                path. By default where there is one.
+            on_sigterm: leave on SIGTERM; only where this is called in the main thread.
+            propagation: seconds to serve on after leaving on SIGTERM; by default what the registry needs.
+            in_flight: how many requests are being served, asked from another thread. They may end, within `grace`,
+                before SIGTERM takes its course.
+            grace: seconds.
             attributes: ``scheme``, ``id``, ``weight``, ``zone``, ``tags``, ``metadata`` of the endpoint.
 
         Raises ConfigError where no registry is configured or several are, PluginError where it cannot be written to,
-        ValueError for an address, a health path or a ttl that is none.
+        ValueError for an address, a health path or a time that is none.
         """
+        terms = Terms(bool(health) if wait_ready is None else wait_ready, on_sigterm, propagation, in_flight, grace)
         uri = registry or self.config.resolver
         if not uri:
             msg = 'no registry to register at: give registry="consul://..." or configure a resolver'
@@ -205,7 +236,9 @@ class Mesh:
         attributes.setdefault("id", f"{service}-{address.replace(':', '-')}-{port}")
         endpoint = Endpoint(address, port, **attributes)
         registration = Registration(service, endpoint, health=health, ttl=ttl)
-        return Lease(open_registrar(uri), registration, rng=self._rng, timeout=timeout)
+        registrar = open_registrar(uri)
+        seat = Seat.of(registrar.source, registration)
+        return Lease(registrar, registration, rng=self._rng, timeout=timeout, terms=terms, seat=seat)
 
     def close(self) -> None:
         """Stop watching; returns within about a second. Calls that follow begin anew."""
@@ -236,22 +269,12 @@ class Mesh:
         await self.aclose()
 
     def _forget(self) -> list[MeshService]:
-        with self._lock:
-            services = list(self._services.values())
-            self._services.clear()
-            self._by_host.clear()
+        services = self._roster.clear()
         for service in services:
             service.watch.stop()
         return services
 
-    def _opened(self, name: ServiceName) -> MeshService:
-        # Under the lock, or a service that `close` has just ended might be remembered for ever.
-        service = self._services.get(name.value)
-        if service is None:
-            service = self._services[name.value] = self._build(name)
-        return service
-
-    def _build(self, name: ServiceName) -> MeshService:
+    def _build(self, name: ServiceName, rested: Ready | None) -> MeshService:
         config = self.config.service(name)
         if config.endpoints or self._resolver is None:
             resolver: Resolver = StaticResolver.of({name.value: config.endpoints}, source="configuration")
@@ -259,9 +282,10 @@ class Mesh:
             resolver = self._resolver
         watch = OnDemandWatch if self.config.mode == "on-demand" else BackgroundWatch
 
-        def open_watch(changed: Changed, announce: Changed) -> Watch:
+        def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> Watch:
+            upkeep = self._upkeep(name, rested, tell) if resolver is self._resolver else NO_UPKEEP
             try:
-                return watch(resolver, name, changed, time.monotonic, self._rng, announce=announce)
+                return watch(resolver, name, changed, time.monotonic, self._rng, announce=announce, upkeep=upkeep)
             except (OSError, RuntimeError) as exc:
                 # No file descriptor is left for a loop, or no thread to run it.
                 msg = f"cannot resolve {name.value!r}: discovery could not be started: {describe(exc)}"
@@ -272,6 +296,17 @@ class Mesh:
         picker = self._balancers[config.balancer](self._rng.random)
         return MeshService(
             name, config, picker=picker, open_watch=open_watch, clock=time.monotonic, rng=self._rng, emit=self._emit
+        )
+
+    def _upkeep(self, name: ServiceName, rested: Ready | None, tell: Callable[[Event], None]) -> Upkeep:
+        assert self._resolver is not None  # noqa: S101 - configured services have no upkeep
+        return Upkeep(
+            hold=self.config.discovery.hold,
+            file=self._folder.file(self._resolver.source, name.value) if self._folder else None,
+            resumed=rested,
+            expire=partial(expire, ref(self._roster), name.value),
+            idle=self.config.discovery.idle,
+            tell=tell,
         )
 
 

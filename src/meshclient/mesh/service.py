@@ -13,7 +13,16 @@ from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.transition import events
-from meshclient.model.events import EmptyListHeld, RegistryLost, RegistryRecovered
+from meshclient.model.duration import format_duration
+from meshclient.model.events import (
+    EmptyListHeld,
+    EndpointEjected,
+    MassRemovalHeld,
+    MassRemovalReleased,
+    RegistryLost,
+    RegistryRecovered,
+    StoredListServed,
+)
 from meshclient.model.report import SnapshotReport
 from meshclient.model.snapshot import Failed, Pending
 
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 
     from meshclient.config.shape import RetryConfig, RouteConfig, ServiceConfig
     from meshclient.core.balance.picker import Picker
+    from meshclient.discovery.course import Course
     from meshclient.discovery.resolver import Chance
     from meshclient.discovery.runtime.background import Changed
     from meshclient.model.events import Event
@@ -45,6 +55,15 @@ class Watch(Protocol):
 
     async def wait_async(self, stale: Snapshot, timeout: float | None) -> bool:
         """As `wait`."""
+        ...
+
+    @property
+    def course(self) -> Course:
+        """The same with where it comes from and what is held."""
+        ...
+
+    def refresh(self) -> None:
+        """Let the resolver know that calls fail here."""
         ...
 
     def stop(self) -> None:
@@ -78,10 +97,15 @@ class MeshService:
         name: the service.
         config: how it is called.
         picker: chooses among its endpoints.
-        open_watch: begins to watch its list, given who is to be told of a change before and after it can be seen.
+        open_watch: begins to watch its list, given who is to be told of a change before and after it can be seen, and
+            of what else happens to the list.
         clock: monotonic seconds.
         rng: chance.
         emit: told of events, or None.
+
+    Attributes:
+        used: seconds on the clock when it was last asked for.
+        released: whether it is watched no more, since that was long ago; to be asked for anew.
     """
 
     def __init__(
@@ -90,7 +114,7 @@ class MeshService:
         config: ServiceConfig,
         *,
         picker: Picker,
-        open_watch: Callable[[Changed, Changed], Watch],
+        open_watch: Callable[[Changed, Changed, Callable[[Event], None]], Watch],
         clock: Callable[[], float],
         rng: Chance,
         emit: Callable[[Event], None] | None,
@@ -100,6 +124,8 @@ class MeshService:
         self.clock = clock
         self.uniform = rng.random
         self.emit = emit
+        self.used = clock()
+        self.released = False
         self.own_settings = _settings(config, config.deadline, config.attempt_timeout, config.retry)
         self.routed = bool(config.routes)
         self._routes: dict[RouteConfig, Settings] = {
@@ -113,14 +139,20 @@ class MeshService:
             Outlier(ejection.consecutive, ejection.base, ejection.limit, ejection.max_ejected) if ejection else None,
             panic=ejection.panic if ejection else 0.0,
             uniform=rng.random,
-            emit=emit,
+            emit=self._heed,
             lock=fork_safe_lock(),
         )
-        self.watch = open_watch(self._take_over, self._announce)
+        # A list from before is taken over under the lock of the mesh, where no observer may be called; what comes of
+        # that is told with the next answer.
+        self._opening = True
+        self._unsaid: list[Event] = []
+        self.watch = open_watch(self._take_over, self._announce, self._tell)
+        self._opening = False
 
     @property
     def snapshot(self) -> Snapshot:
-        """The latest list."""
+        """The latest list; whoever reads it uses the service."""
+        self.used = self.clock()
         return self.watch.snapshot
 
     def settings(self, path: str) -> Settings:
@@ -141,10 +173,24 @@ class MeshService:
             self.balancer.update(after.endpoints, self.clock())
 
     def _announce(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
-        for event in events(self.name, before, after):
-            _log(event)
-            if self.emit is not None:
-                self.emit(event)
+        unsaid, self._unsaid = self._unsaid, []
+        for event in (*unsaid, *events(self.name, before, after)):
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        _log(event)
+        if self.emit is not None:
+            self.emit(event)
+
+    def _heed(self, event: Event) -> None:
+        """What the balancer tells; an endpoint that fails here may be gone from the registry already."""
+        if self._opening:
+            self._unsaid.append(event)
+            return
+        if isinstance(event, EndpointEjected):
+            self.watch.refresh()
+        if self.emit is not None:
+            self.emit(event)
 
 
 def _settings(
@@ -173,3 +219,22 @@ def _log(event: Event) -> None:
             event.source,
             event.endpoints,
         )
+    elif isinstance(event, MassRemovalHeld):
+        _LOG.warning(
+            "%s: %s dropped %d of %d endpoints at once; they are used on until it has said so for a while",
+            event.service,
+            event.source,
+            event.removed,
+            event.kept,
+        )
+    elif isinstance(event, MassRemovalReleased):
+        _LOG.warning(
+            "%s: of the endpoints that %s had dropped at once, %d are gone and %d are listed again",
+            event.service,
+            event.source,
+            event.removed,
+            event.returned,
+        )
+    elif isinstance(event, StoredListServed):
+        age = format_duration(event.age)
+        _LOG.warning("%s: %d endpoints come from disk, last confirmed %s ago", event.service, event.endpoints, age)

@@ -51,6 +51,64 @@ class EmptyListHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class MassRemovalHeld:
+    """A registry dropped most of a list at once, and what it dropped is used on for a while.
+
+    Ends with `MassRemovalReleased`, or with `EmptyListHeld` where the registry then drops the rest as well.
+
+    Args:
+        service: whose list it is.
+        source: the registry.
+        kept: how many endpoints calls go on to, the removed ones among them.
+        removed: how many of those the registry lists no more.
+        until: seconds on the runtime's monotonic clock after which the registry is believed if it still says so.
+    """
+
+    service: str
+    source: str
+    kept: int
+    removed: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class MassRemovalReleased:
+    """A mass removal is held no more: `removed` endpoints are gone by now, `returned` are listed again."""
+
+    service: str
+    source: str
+    removed: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredListServed:
+    """No registry answered, so `endpoints` were read from disk; the list was last confirmed `age` seconds ago."""
+
+    service: str
+    source: str
+    endpoints: int
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationDiffers:
+    """Of two registries between which a service moves, each lists endpoints that the other does not."""
+
+    service: str
+    only_in_a: tuple[Endpoint, ...]
+    only_in_b: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationAgrees:
+    """Two registries between which a service moves list the same `endpoints` addresses."""
+
+    service: str
+    endpoints: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFinished:
     """One attempt ended after `duration` seconds (to the response head)."""
 
@@ -113,6 +171,11 @@ Event = (
     | RegistryLost
     | RegistryRecovered
     | EmptyListHeld
+    | MassRemovalHeld
+    | MassRemovalReleased
+    | StoredListServed
+    | MigrationDiffers
+    | MigrationAgrees
     | AttemptFinished
     | RetryScheduled
     | RetryRefused

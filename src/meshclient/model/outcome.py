@@ -40,6 +40,14 @@ class Sent(StrEnum):
     MAYBE = "maybe"
     YES = "yes"
 
+    @property
+    def words(self) -> str:
+        """What a person is told."""
+        return _SENT_IN_WORDS[self]
+
+
+_SENT_IN_WORDS = {Sent.NO: "never sent", Sent.MAYBE: "may have been received", Sent.YES: "received"}
+
 
 class Mark(Enum):
     """How an ending counts in the endpoint's record."""

@@ -2,8 +2,8 @@
 
 A registrar plugin holds the registry's protocol; when to speak it is decided here, once for all registries. The lease
 runs on the discovery thread and never raises into the application: a service that cannot reach its registry serves on,
-says so in the log and goes on trying. A forked child does not continue its parent's lease, so that pre-fork workers
-do not register one instance many times.
+says so in the log and goes on trying. A forked child does not continue its parent's lease; one of its own waits for
+the `seat`, so that pre-fork workers do not register one instance many times.
 """
 
 from __future__ import annotations
@@ -11,65 +11,109 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
-import threading
-from concurrent.futures import wait as wait_for_all
+from concurrent.futures import FIRST_COMPLETED
+from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from meshclient.discovery.resolver import JITTER
-from meshclient.discovery.runtime.in_place import InPlaceExecutor
+from meshclient.discovery.runtime.background import wake
 from meshclient.discovery.runtime.loop import background
-from meshclient.discovery.supervision import BACKOFF_FIRST, BACKOFF_LIMIT, describe
-from meshclient.registration.registrar import LeaseLost
+from meshclient.registration import stay
+from meshclient.registration.sigterm import leave_on_sigterm
+from meshclient.registration.stay import Stay
+from meshclient.registration.terms import Terms
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from types import TracebackType
     from typing import Self
 
     from meshclient.discovery.resolver import Chance
     from meshclient.registration.registrar import Registrar, Registration
+    from meshclient.registration.seat import Seat
 
 _LOG = logging.getLogger("meshclient.registration")
 
-# Two renewals may be lost before the registry's own time runs out.
-RENEWALS_PER_TTL = 3
-# Seconds given to the registry for the farewell; the process may be on its way out.
-LEAVE_TIMEOUT = 3.0
-
 
 class Lease:
-    """A registration that lasts until `close`, the end of a ``with`` block, or the end of the process.
+    """A registration that lasts until it is closed, or until the end of a ``with`` block, or of the process.
+
+    In a coroutine nothing here blocks: the constructor returns at once, ``async with`` waits for the first
+    registration and `aclose` for the last word. Elsewhere the constructor waits, unless the instance is not ready yet
+    or another worker of this host has it registered already.
 
     Args:
         registrar: writes to the registry; closed with the lease.
         registration: the instance.
         rng: jitter of renewals and back-off.
         timeout: seconds to wait for the first registration; it goes on in the background after that.
+        terms: how the instance enters and leaves.
+        seat: what those share that would register the same instance from this host, or None.
     """
 
-    def __init__(self, registrar: Registrar, registration: Registration, *, rng: Chance, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        registrar: Registrar,
+        registration: Registration,
+        *,
+        rng: Chance,
+        timeout: float = 5.0,
+        terms: Terms | None = None,
+        seat: Seat | None = None,
+    ) -> None:
         self.registration = registration
-        self._registrar = registrar
-        self._rng = rng
-        self._between = registration.ttl / RENEWALS_PER_TTL
-        self._listed = threading.Event()
+        self._source = registrar.source
+        self._timeout = timeout
+        self._terms = terms or Terms()
+        propagation = self._terms.propagation
+        self._lingering = (registrar.propagation if propagation is None else propagation) + self._terms.grace
+        self._stay = Stay(registrar, registration, self._terms, seat, rng)
         self._loop = background()
-        self._job = self._loop.run(self._stay, survives_fork=False)
+        self._job = self._loop.run(self._stay.run, survives_fork=False)
         atexit.register(self.close)
-        if not self._listed.wait(timeout):
-            _LOG.warning("%s is not registered at %s yet; trying on", registration.endpoint, registrar.source)
+        self._chain = leave_on_sigterm(self) if self._terms.on_sigterm else None
+        if self._chain is not None:
+            chain = self._chain
+            self._job.ended.add_done_callback(lambda _: chain.left(self))
+        if not _in_coroutine():
+            self._doubt(bool(wait_for([self._stay.entered, self._job.ended], timeout, FIRST_COMPLETED).done))
 
     @property
     def listed(self) -> bool:
-        """Whether the registry has the instance, as far as is known here."""
-        return self._listed.is_set()
+        """Whether the registry has the instance by this process's doing, as far as is known here."""
+        return self._stay.listed.is_set()
 
-    def close(self) -> None:
-        """Take the instance out of the registry; returns when it is out, or after a few seconds."""
-        atexit.unregister(self.close)
+    def close(self, *, linger: bool = False) -> None:
+        """Take the instance out of the registry; returns when it is out, or after a few seconds.
+
+        Args:
+            linger: return only when readers have noticed too and the requests in flight have ended, within `grace`
+                seconds: the server may then stop.
+        """
+        self._begin_to_leave(linger=linger)
+        # First, since in a forked child the other future may be held by a thread that does not exist there.
+        if not self._job.ended.done():
+            wait_for(self._left(linger=linger), self._patience(linger=linger), FIRST_COMPLETED)
+        if self._chain is not None:
+            self._chain.release(self)
+
+    async def aclose(self, *, linger: bool = False) -> None:
+        """As `close`, without blocking the caller's event loop."""
+        self._begin_to_leave(linger=linger)
+        if not self._job.ended.done():
+            await _first(self._left(linger=linger), self._patience(linger=linger))
+        if self._chain is not None:
+            self._chain.release(self)
+
+    def depart(self) -> None:
+        """Begin to leave and to linger, as `close` does, without waiting; safe in a signal handler."""
+        self._stay.linger = True
         self._loop.cancel(self._job)
-        wait_for_all([self._job.ended], LEAVE_TIMEOUT + 1)
 
     def __enter__(self) -> Self:
+        if _in_coroutine():
+            self._begin_to_leave(linger=False)
+            raise RuntimeError("leaving would block this event loop: write `async with mesh.register(...)`")
         return self
 
     def __exit__(
@@ -77,52 +121,47 @@ class Lease:
     ) -> None:
         self.close()
 
-    async def _stay(self) -> None:
-        bound, troubled = BACKOFF_FIRST, False
-        try:
-            while True:
-                try:
-                    await self._speak()
-                except Exception as exc:  # noqa: BLE001 - whatever it is, the service must go on
-                    if not troubled:
-                        self._warn(f"cannot be {'renewed' if self.listed else 'registered'}: {describe(exc)}")
-                    troubled, pause = True, self._rng.uniform(bound / 2, bound)
-                    # No longer than between renewals, which a registry bears anyway: an outage is over that soon.
-                    bound = min(BACKOFF_LIMIT, max(BACKOFF_FIRST, self._between), bound * 2)
-                else:
-                    if troubled:
-                        self._warn("is registered")
-                    bound, troubled = BACKOFF_FIRST, False
-                    pause = self._between * self._rng.uniform(1 - JITTER, 1 + JITTER)
-                await asyncio.sleep(pause)
-        finally:
-            await self._leave()
+    async def __aenter__(self) -> Self:
+        self._doubt(await _first([self._stay.entered, self._job.ended], self._timeout))
+        return self
 
-    async def _speak(self) -> None:
-        if self._listed.is_set():
-            try:
-                await self._registrar.renew(self.registration)
-            except LeaseLost:
-                self._warn("is no longer listed: registering again")
-                self._listed.clear()
-        if not self._listed.is_set():
-            await self._registrar.register(self.registration)
-            self._listed.set()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
-    async def _leave(self) -> None:
-        if not threading.main_thread().is_alive():
-            asyncio.get_running_loop().set_default_executor(InPlaceExecutor())
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT):
-                # Also when not known to be listed: a registration whose answer was lost may have been made.
-                await self._registrar.deregister(self.registration)
-        except Exception as exc:  # noqa: BLE001 - nobody is left to handle it
-            self._warn("could not be taken out: " + describe(exc))
-        finally:
-            self._listed.clear()
-            await self._registrar.close()
+    def _begin_to_leave(self, *, linger: bool) -> None:
+        atexit.unregister(self.close)
+        if linger:
+            self._stay.linger = True
+        self._loop.cancel(self._job)
 
-    def _warn(self, what: str) -> None:
-        _LOG.warning(
-            "%s: %s at %s %s", self._registrar.source, self.registration.service, self.registration.endpoint, what
-        )
+    def _left(self, *, linger: bool) -> list[Future[None]]:
+        return [self._job.ended] if linger else [self._job.ended, self._stay.out]
+
+    def _patience(self, *, linger: bool) -> float:
+        return stay.LEAVE_TIMEOUT + 1 + (self._lingering if linger else 0)
+
+    def _doubt(self, entered: bool) -> None:  # noqa: FBT001 - one meaning
+        if not entered:
+            _LOG.warning("%s is not registered at %s yet; trying on", self.registration.endpoint, self._source)
+
+
+def _in_coroutine() -> bool:
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
+
+
+async def _first(futures: list[Future[None]], timeout: float) -> bool:
+    """Wait for one of the futures of another thread, without cancelling them; False when the time runs out first."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    for future in futures:
+        future.add_done_callback(lambda _: wake(loop, done))
+    try:
+        async with asyncio.timeout(timeout):
+            await done.wait()
+    except TimeoutError:
+        return False
+    return True

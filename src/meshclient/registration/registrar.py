@@ -28,7 +28,8 @@ class Registration:
     Args:
         service: the name it serves under.
         endpoint: where others reach it; `endpoint.id` is the instance id and must be unique within the registry.
-        health: path the registry may check over HTTP, such as ``/healthz``; empty for a TTL kept alive from here.
+        health: path that is checked over HTTP, such as ``/healthz``, by the registry where it does so and from here
+            where it does not; empty for a TTL kept alive from here.
         ttl: seconds after which the registry may drop the instance when it hears nothing.
 
     Raises ValueError for a health path that does not begin with a slash, or a ttl that is not positive and finite.
@@ -51,11 +52,18 @@ class Registration:
 class Registrar(Protocol):
     """Writes one instance into a registry.
 
+    A registrar may have one attribute more, ``checks_health: bool``: whether the registry itself looks at
+    `Registration.health` from then on, as Consul does. Where it does not say so, the lease looks, and takes the
+    instance out while it is not healthy.
+
     Attributes:
         source: the registry, as a URI without secrets; shown to people.
+        propagation: seconds until readers no longer see an instance that has been taken out. Whoever stops serving
+            earlier is still being called.
     """
 
     source: str
+    propagation: float
 
     async def register(self, registration: Registration) -> None:
         """List the instance; called again after `LeaseLost` and must then simply succeed."""

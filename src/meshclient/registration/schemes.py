@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
-from meshclient.discovery.resolver import ResolverUri
+from meshclient.discovery.expression import parse, uris
 from meshclient.discovery.schemes import load
 from meshclient.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshclient.discovery.resolver import ResolverUri
     from meshclient.registration.registrar import Registrar
 
 REGISTRARS = "meshclient.registrars"
-
-# As in a resolver's composition, where white space is required round the operators.
-_COMPOSITION = re.compile(r"\s+[|+]\s+")
 
 
 def open_registrar(text: str) -> Registrar:
@@ -27,11 +24,11 @@ def open_registrar(text: str) -> Registrar:
     Raises ConfigError where the text is wrong or leaves a choice, PluginError where the scheme has no registrar, its
     plugin is broken, or two distributions claim it.
     """
-    uris = [ResolverUri.parse(part) for part in _COMPOSITION.split(text.strip())]
-    writable = [uri for uri in uris if len(uris) == 1 or entry_points(group=REGISTRARS, name=uri.scheme)]
+    named = list(uris(parse(text)))
+    writable = [uri for uri in named if len(named) == 1 or entry_points(group=REGISTRARS, name=uri.scheme)]
     if len(writable) > 1:
         msg = f"{' and '.join(map(str, writable))} can all be registered at: name one of them with registry=..."
         raise ConfigError(msg)
-    uri = writable[0] if writable else uris[0]
+    uri = writable[0] if writable else named[0]
     factory = cast("Callable[[ResolverUri], Registrar]", load(REGISTRARS, uri.scheme, {}, "registrar scheme"))
     return factory(uri)

@@ -101,7 +101,7 @@ def test_a_known_scheme_without_its_plugin_names_the_distribution(monkeypatch: p
 
 
 def test_every_planned_scheme_has_a_distribution() -> None:
-    assert set(DISTRIBUTIONS) == {"consul", "cloudmap", "dynamodb", "etcd", "eureka", "kubernetes"}
+    assert set(DISTRIBUTIONS) == {"consul", "cloudmap", "dynamodb", "etcd", "eureka", "kubernetes", "route53"}
     assert not set(DISTRIBUTIONS) & set(BUILT_IN)
 
 

@@ -106,7 +106,9 @@ class RawServer:
         connections: how many were accepted.
     """
 
-    def __init__(self, rule: Callable[[Connection], None], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, rule: Callable[[Connection], None], *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self._rule = rule
         self._tls = tls
         self.requests: list[Request] = []
@@ -114,9 +116,10 @@ class RawServer:
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 

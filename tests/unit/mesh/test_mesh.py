@@ -124,8 +124,8 @@ def test_idle_means_nothing_to_resolve() -> None:
 def test_wrong_settings_and_unknown_plugins_are_said_at_once() -> None:
     with pytest.raises(meshclient.ConfigError, match="Did you mean 'deadline'"):
         meshclient.Mesh(defaults={"dedline": 1})
-    with pytest.raises(meshclient.PluginError, match="etcd"):
-        meshclient.Mesh("etcd://127.0.0.1:2379")
+    with pytest.raises(meshclient.PluginError, match="acme"):
+        meshclient.Mesh("acme://127.0.0.1:2379")
     with pytest.raises(meshclient.PluginError, match="nosuch"):
         meshclient.Mesh("static://a:1", defaults={"balancer": "nosuch"}).service("orders")
 

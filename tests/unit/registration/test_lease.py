@@ -34,6 +34,7 @@ class Scripted:
     """Answers register and renew with one step each, then never again; its farewell is a script of its own."""
 
     source = "fake://registry"
+    propagation = 0.0
 
     def __init__(self, *steps: Step, farewell: Step = OK, silent: bool = False) -> None:
         self.steps = list(steps)
@@ -94,7 +95,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             slept.append(seconds)
         await real(min(seconds, 0.001))
 
-    monkeypatch.setattr("meshclient.registration.lease.asyncio.sleep", sleep)
+    monkeypatch.setattr("meshclient.registration.stay.asyncio.sleep", sleep)
     return slept
 
 
@@ -235,7 +236,7 @@ def test_a_farewell_that_fails_is_logged(lease: Callable[..., Lease], log: Calla
 def test_a_farewell_without_an_answer_is_given_up(
     lease: Callable[..., Lease], log: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meshclient.registration.lease.LEAVE_TIMEOUT", 0.05)
+    monkeypatch.setattr("meshclient.registration.stay.LEAVE_TIMEOUT", 0.05)
     registrar = Scripted(OK, silent=True)
     lease(registrar).close()
     registrar.released.set()

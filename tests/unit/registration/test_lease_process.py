@@ -16,7 +16,7 @@ PRELUDE = """
 import asyncio, os, random, sys, threading, time
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.service import ServiceName
-from meshclient.registration import lease as module
+from meshclient.registration import stay as module
 from meshclient.registration.lease import Lease
 from meshclient.registration.registrar import Registration
 
@@ -28,6 +28,7 @@ def say(word):
 
 class Registrar:
     source = "fake://registry"
+    propagation = 0.0
     async def register(self, registration): say("register")
     async def renew(self, registration): pass
     async def deregister(self, registration):

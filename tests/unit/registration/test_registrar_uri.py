@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshclient.errors import ConfigError, PluginError
+from meshclient.discovery import schemes
+from meshclient.errors import ConfigError, PluginError, PluginNotFound
 from meshclient.registration.schemes import REGISTRARS, open_registrar
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ def test_the_scheme_chooses_the_registrar() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["acme://a:1", "acme://a:1 | dns://", "static:// | acme://a:1", "acme://a:1 + dns:// | env://"]
+    "text",
+    [
+        "acme://a:1",
+        "acme://a:1 | dns://",
+        "static:// | acme://a:1",
+        "acme://a:1 + dns:// | env://",
+        "migrate(dns://, acme://a:1)",
+    ],
 )
 def test_of_a_composition_the_one_registry_that_can_be_written_to_is_taken(text: str) -> None:
     assert open_registrar(text).source == "acme://a:1"
@@ -55,9 +63,10 @@ def test_a_registry_that_cannot_be_written_to_is_an_error(text: str) -> None:
         open_registrar(text)
 
 
-def test_a_missing_plugin_is_named() -> None:
-    with pytest.raises(PluginError, match=r"registrar scheme 'etcd' needs .*: pip install meshclient-etcd"):
-        open_registrar("etcd://localhost:2379/mesh")
+def test_a_missing_plugin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schemes, "DISTRIBUTIONS", {"lore": "meshclient-lore"})
+    with pytest.raises(PluginNotFound, match=r"registrar scheme 'lore' needs .*: pip install meshclient-lore"):
+        open_registrar("lore://localhost:2379/mesh")
 
 
 def test_what_is_no_uri_is_an_error() -> None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# Five changes in quick succession (a rolling restart, an agent's start) are followed at once; a service that changes
-# all the time is asked twice a second, so that what has changed still is visible well within a second.
+# Five changes in quick succession (a rolling restart, an agent's start) are followed at once, and ten in a second for
+# as long as there are that many. An index that moves while the list stays (another service's, the output of checks) is
+# followed twice a second: what has changed after that still is visible well within a second.
 BURST = 5
-INTERVAL = 0.5
+INTERVAL = 0.1
+IDLE_INTERVAL = 0.5
 # Without an index nothing tells an answer from the one before: this is polling, at the pace of polling.
 POLL_INTERVAL = 1.0
 
@@ -43,7 +45,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A bound on the rate of questions: `BURST` at once, then one for each `INTERVAL`.
+    """A bound on the rate of questions: `BURST` at once, then one for each `INTERVAL`, or `IDLE_INTERVAL`.
 
     The generic cell rate algorithm (ITU-T I.371, annex A), which needs one number where a token bucket needs two.
 
@@ -53,10 +55,13 @@ class Pace:
 
     due: float = -math.inf
 
-    def take(self, now: float, pause: float = 0.0) -> tuple[float, Pace]:
-        """Seconds to wait before the next question, at least `pause`, and the pace once it is put."""
+    def take(self, now: float, pause: float = 0.0, *, idle: bool = False) -> tuple[float, Pace]:
+        """Seconds to wait before the next question, at least `pause`, and the pace once it is put.
+
+        `idle` says that the latest answer told nothing new.
+        """
         start = max(now + pause, self.due - (BURST - 1) * INTERVAL)
-        return start - now, Pace(max(self.due, start) + INTERVAL)
+        return start - now, Pace(max(self.due, start) + (IDLE_INTERVAL if idle else INTERVAL))
 
 
 def _parse(header: str | None) -> int:

@@ -54,6 +54,9 @@ class ConsulRegistrar:
     ) -> None:
         self._options = ConsulOptions.parse(uri, os.environ if environ is None else environ)
         self.source = self._options.source
+        # A watch hears of it at once, unless Consul's servers are busy.
+        self.propagation = 1.0
+        self.checks_health = True
         self._connection = Connection(self._options, transport)
         self._namespace = (("ns", self._options.namespace),) if self._options.namespace else ()
         self._homes: dict[str, int] = {}

@@ -70,12 +70,13 @@ class ConsulResolver:
         Raises ConsulDenied where the access rules refuse the question and ConsulError where no server answers.
         """
         cursor, pace = Cursor(), Pace()
-        place = self._preferred
+        place, said, idle = self._preferred, None, False
         async with self._connection.open() as client:
             while True:
-                delay, pace = pace.take(self._clock(), cursor.pause)
+                delay, pace = pace.take(self._clock(), cursor.pause, idle=idle)
                 await asyncio.sleep(delay)
                 answer, cursor, place = await self._answer(client, name, cursor, place)
+                idle, said = answer == said, answer
                 yield answer
 
     async def _answer(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from servers.consul import Consul
     from servers.faultproxies import FaultProxies
 
+pytestmark = pytest.mark.registry("consul")
+
 SECRET = "b1e6c9a0-1c7e-4f0b-9d7a-5a1f6f3f2c11"
 
 

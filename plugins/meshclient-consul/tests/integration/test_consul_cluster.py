@@ -6,12 +6,16 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+import pytest
+
 from meshclient.model.snapshot import Failed, Ready
 
 if TYPE_CHECKING:
     from conftest import Kit
 
     from servers.consul import Consul
+
+pytestmark = pytest.mark.registry("consul", "faults")
 
 
 def fresh() -> str:

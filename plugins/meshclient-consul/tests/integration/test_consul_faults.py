@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from servers.consul import Consul
     from servers.faultproxies import FaultProxies
 
+pytestmark = pytest.mark.registry("consul", "faults")
+
 
 def fresh() -> str:
     return f"web-{secrets.token_hex(4)}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from servers.consul import Consul
     from servers.faultproxies import FaultProxies
 
+pytestmark = pytest.mark.registry("consul", "register", "deregister")
+
 
 def registration(health: str = "", ttl: float = 15.0, port: int = 8001) -> Registration:
     name = f"web-{secrets.token_hex(4)}"

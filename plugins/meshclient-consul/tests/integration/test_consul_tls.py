@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from servers.consul import Consul
 
+pytestmark = pytest.mark.registry("consul", "resolve")
+
 
 @pytest.mark.parametrize("way", ["options", "environment"])
 def test_the_authority_is_trusted(kit: Kit, consul_tls: Consul, way: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshclient_consul.blocking import BURST, INTERVAL, POLL_INTERVAL, Cursor, Pace
+from meshclient_consul.blocking import BURST, IDLE_INTERVAL, INTERVAL, POLL_INTERVAL, Cursor, Pace
 
 EPSILON = 1e-6
 INDEX = st.integers(1, 2**64 - 1)
@@ -51,11 +51,11 @@ def test_no_question_blocks_on_anything_but_the_last_index_given(headers: list[s
 ANSWERS = st.lists(st.one_of(st.just(0.0), st.floats(0, 0.1), st.floats(0, 60)), min_size=1, max_size=60)
 
 
-def questions(answers: list[float], pause: float = 0.0) -> list[tuple[float, float]]:
+def questions(answers: list[float], pause: float = 0.0, *, idle: bool = False) -> list[tuple[float, float]]:
     """The time of each question, and how long it was put off."""
     now, pace, asked = 1000.0, Pace(), []
     for duration in answers:
-        delay, pace = pace.take(now, pause)
+        delay, pace = pace.take(now, pause, idle=idle)
         assert delay >= 0
         asked.append((now + delay, delay))
         now += delay + duration
@@ -68,6 +68,14 @@ def test_the_rate_is_bounded_over_every_window(answers: list[float]) -> None:
     for first in range(len(times)):
         for last in range(first + BURST, len(times)):
             assert times[last] - times[first] >= (last - first - BURST + 1) * INTERVAL - EPSILON
+
+
+@given(ANSWERS)
+def test_an_index_that_moves_for_nothing_is_followed_more_slowly(answers: list[float]) -> None:
+    times = [time for time, _ in questions(answers, idle=True)]
+    for first in range(len(times)):
+        for last in range(first + 1, len(times)):
+            assert times[last] - times[first] >= (last - first - 1) * IDLE_INTERVAL - (BURST - 1) * INTERVAL - EPSILON
 
 
 @given(ANSWERS)

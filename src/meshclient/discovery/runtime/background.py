@@ -7,11 +7,21 @@ import os
 import threading
 from concurrent.futures import wait as wait_for_all
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.course import Basis, Course, remarks
+from meshclient.discovery.hint import hint
+from meshclient.discovery.restoring import restored, wants_stored
+from meshclient.discovery.runtime.alarm import Alarm
+from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock
+from meshclient.discovery.runtime.saving import Saving
+from meshclient.discovery.state_folder import Found
 from meshclient.discovery.supervision import supervise
 from meshclient.discovery.transition import advance
+from meshclient.discovery.upkeep import NO_UPKEEP
 from meshclient.errors import ResolverUnavailable
 from meshclient.model.snapshot import Failed, Pending
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshclient.discovery.resolver import Chance, Resolver
+    from meshclient.discovery.upkeep import Upkeep
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready, Snapshot
 
@@ -26,6 +37,9 @@ if TYPE_CHECKING:
 
 CLOSE_TIMEOUT = 1.0
 CLOSED = "the mesh was closed"
+RELEASED = "its list was released, since nothing had called it for long; ask the mesh for the service again"
+# Seconds that a first failure waits for the disk before it is shown.
+READ_LIMIT = 1.0
 
 
 class BackgroundWatch:
@@ -39,9 +53,11 @@ class BackgroundWatch:
         clock: monotonic seconds.
         rng: jitter of the back-off.
         announce: told (before, after) once `snapshot` shows the new value.
+        upkeep: what is done for the list besides.
 
     Attributes:
         snapshot: the latest one; reading it takes no lock.
+        course: the same with its past.
     """
 
     def __init__(
@@ -53,46 +69,113 @@ class BackgroundWatch:
         rng: Chance,
         *,
         announce: Changed,
+        upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
         self.snapshot: Snapshot = Pending(source=resolver.source, at=clock())
+        self.course = Course(self.snapshot)
         self._resolver = resolver
         self._name = name
         self._changed = changed
         self._announce = announce
         self._clock = clock
         self._rng = rng
+        self._upkeep = upkeep
         self._lock = fork_safe_lock()
         # Each with the process it waits in: a forked child inherits the parent's, whose threads it does not have.
         self._waiters: dict[Callable[[], None], int] = {}
-        self._closed = False
+        self._waited = clock()
+        self._ended = ""
+        if upkeep.resumed is not None:
+            changed(self.snapshot, upkeep.resumed)
+            self.snapshot = upkeep.resumed
+            self.course = Course(self.snapshot, Basis.MEMORY)
         self._loop = background()
         self._job = self._loop.run(self._follow)
 
     async def _follow(self) -> None:
-        async for answer in supervise(self._resolver, self._name, self._clock, self._rng):
-            before = self.snapshot
-            if self._closed:
-                continue
-            after = advance(before, answer)
-            self._changed(before, after)
-            self._show(after)
-            self._announce(before, after)
+        upkeep = self._upkeep
+        self._saving = Saving(upkeep.file, self._clock) if upkeep.file else None
+        with Alarm(self._believe) as self._belief, Alarm(self._look) as self._idleness:
+            # A child of a fork finds a hold that its parent began.
+            self._wind()
+            self._idleness.set(upkeep.idle)
+            try:
+                async for answer in supervise(self._resolver, self._name, self._clock, self._rng):
+                    if not self._ended:
+                        self._move(await self._next(answer))
+            finally:
+                if self._saving is not None:
+                    await self._saving.end()
 
-    def _show(self, after: Ready | Empty | Failed, *, closed: bool = False) -> None:
+    async def _next(self, answer: Ready | Empty | Failed) -> Course:
+        if self._upkeep.file is not None and isinstance(answer, Failed) and wants_stored(self.course, answer):
+            try:
+                async with asyncio.timeout(READ_LIMIT):
+                    found = await off_loop(self._upkeep.file.read)
+            except TimeoutError:
+                found = Found(why=f"the list on disk could not be read within {READ_LIMIT:.3g}s")
+            return restored(self.course, answer, found, self._clock())
+        return self.course.step(answer, self._clock(), self._upkeep.hold)
+
+    def _move(self, after: Course) -> None:
+        before, old, new = self.course, self.snapshot, after.snapshot
+        assert not isinstance(new, Pending)  # noqa: S101 - it follows from an answer
+        self._changed(old, new)
+        self._show(after)
+        self._announce(old, new)
+        for event in remarks(self._name.value, before, after, self._clock()):
+            self._upkeep.tell(event)
+        self._wind()
+        if self._saving is not None:
+            self._saving.offer(after.settled.endpoints if after.settled else None)
+
+    def _wind(self) -> None:
+        hold = self.course.hold
+        self._belief.set(max(0.0, hold.until - self._clock()) if hold else None)
+
+    def _believe(self) -> None:
+        """The time of a hold is up, says the loop; believe the registry if the clock agrees."""
+        after = self.course.expire(self._clock(), self._upkeep.hold)
+        if after is not self.course and not self._ended:
+            self._move(after)
+        elif not isinstance(self.snapshot, Failed):
+            self._wind()
+
+    def _look(self) -> None:
+        """Whether the name is still called; ends the watch where it is not."""
+        left = self._upkeep.idle
+        if left is None or self._ended:
+            return
+        rest = self._waited + left - self._clock()
+        if os.getpid() in self._waiters.values():
+            self._idleness.set(left)
+        elif rest > 0 or (rest := self._upkeep.expire() or 0.0) > 0:
+            self._idleness.set(rest)
+        else:
+            self._show(self.course, ended=RELEASED)
+            self.stop()
+
+    def _show(self, after: Course, *, ended: str = "") -> None:
         with self._lock:
-            if self._closed:
+            if self._ended:
                 return
-            self._closed = closed
-            self.snapshot = after
+            self._ended = ended
+            self.course, self.snapshot = after, after.snapshot
             waiters, self._waiters = self._waiters, {}
+            if waiters:
+                self._waited = self._clock()
         for rouse, process in waiters.items():
             if process == os.getpid():
                 rouse()
 
+    def refresh(self) -> None:
+        """Let the resolver know that calls fail here; from any thread."""
+        self._loop.call(partial(hint, self._resolver, self._name))
+
     def wait(self, stale: Snapshot, timeout: float | None) -> bool:
         """Block until `snapshot` is no longer `stale`; False when `timeout` seconds pass first.
 
-        Raises ResolverUnavailable where there will be no other, because the watch was closed.
+        Raises ResolverUnavailable where there will be no other, because the watch has ended.
         """
         woken = threading.Event()
         if not self._register(stale, woken.set):
@@ -125,8 +208,8 @@ class BackgroundWatch:
         with self._lock:
             if self.snapshot is not stale:
                 return False
-            if self._closed:
-                msg = f"cannot resolve {self._name.value!r}: {CLOSED}"
+            if self._ended:
+                msg = f"cannot resolve {self._name.value!r}: {self._ended}"
                 raise ResolverUnavailable(msg)
             self._waiters[rouse] = os.getpid()
             return True
@@ -157,7 +240,8 @@ class BackgroundWatch:
 
     def _dismiss(self) -> None:
         """Wake who waits: no answer will come. Not for `stop`, where the garbage collector must find no lock."""
-        self._show(advance(self.snapshot, Failed(CLOSED, source=self._resolver.source, at=self._clock())), closed=True)
+        failure = Failed(CLOSED, source=self._resolver.source, at=self._clock())
+        self._show(replace(self.course, snapshot=advance(self.snapshot, failure)), ended=CLOSED)
 
 
 def wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -65,10 +66,14 @@ class BackgroundLoop:
         Asking again changes nothing. Takes no lock, since the garbage collector gets here too, on a thread that may
         hold it. While the job lives `_loop` is its own; a closed one means that it is over.
         """
+        self.call(partial(self._cancel, job))
+
+    def call(self, call: Callable[[], object]) -> None:
+        """Run `call` on the loop soon, where there is one; does not wait, from any thread."""
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._cancel, job)
+                loop.call_soon_threadsafe(call)
 
     def _hand_over(self, job: Job) -> None:
         if self._loop is None:

@@ -18,11 +18,15 @@ from contextlib import ExitStack
 from math import inf
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.course import Basis, Course, remarks
 from meshclient.discovery.resolver import TTL_FLOOR
-from meshclient.discovery.runtime.background import wake
+from meshclient.discovery.restoring import restored, wants_stored
+from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, wake
+from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.runtime.saving import pause
 from meshclient.discovery.supervision import describe, supervise
-from meshclient.discovery.transition import advance
+from meshclient.discovery.upkeep import NO_UPKEEP
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.discovery.upkeep import Upkeep
+    from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready, Snapshot
 
@@ -58,6 +64,10 @@ class OnDemandWatch:
         clock: monotonic seconds.
         rng: passed on to the supervision of the watch.
         announce: told (before, after) once `snapshot` shows the new value.
+        upkeep: what is done for the list besides; whom nothing calls, the mesh forgets by itself.
+
+    Attributes:
+        course: the latest answer with its past, however old.
     """
 
     def __init__(
@@ -69,8 +79,13 @@ class OnDemandWatch:
         rng: Chance,
         *,
         announce: Changed,
+        upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
         self._latest: Snapshot = Pending(source=resolver.source, at=clock())
+        self.course = Course(self._latest)
+        self._upkeep = upkeep
+        self._written: tuple[Endpoint, ...] | None = None
+        self._written_at = 0.0
         self._fresh_until = clock()
         self._resolver = resolver
         self._name = name
@@ -79,7 +94,12 @@ class OnDemandWatch:
         self._clock = clock
         self._rng = rng
         self._lock = fork_safe_lock()
+        if upkeep.resumed is not None:
+            changed(self._latest, upkeep.resumed)
+            self._latest = upkeep.resumed
+            self.course = Course(self._latest, Basis.MEMORY)
         self._question: _Question | None = None
+        self._last: _Question | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -144,7 +164,7 @@ class OnDemandWatch:
                 # The process may have no more threads.
                 refused = exc
             else:
-                self._question = question
+                self._question = self._last = question
                 return question
         self._take(self._failed(refused))
         question.answered.set_result(None)
@@ -158,14 +178,19 @@ class OnDemandWatch:
             return self._clock() < self._fresh_until
 
     def _carry(self, question: _Question) -> None:
-        with ExitStack() as opened:
-            try:
-                self._take(self._answer(opened))
-            finally:
-                # Before the runner is closed, which waits for blocking calls that the resolver may have left behind.
-                with self._lock:
-                    self._question = None
-                question.answered.set_result(None)
+        try:
+            with ExitStack() as opened:
+                try:
+                    self._take(self._answer(opened))
+                finally:
+                    # Before the runner is closed, which waits for blocking calls that the resolver may have left
+                    # behind.
+                    with self._lock:
+                        self._question = None
+                    question.answered.set_result(None)
+                self._save()
+        finally:
+            question.over.set_result(None)
 
     def _answer(self, opened: ExitStack) -> Answer:
         """What the registry says; the loop it is asked on is closed with `opened`."""
@@ -189,21 +214,48 @@ class OnDemandWatch:
             await answers.aclose()
 
     def _take(self, answer: Answer) -> None:
-        before = self._latest
-        after = advance(before, answer)
-        self._changed(before, after)
-        self._latest = after
-        self._fresh_until = self._clock() + _lifetime(after)
-        self._announce(before, after)
+        before, old = self.course, self._latest
+        after = self._next(answer)
+        new = after.snapshot
+        assert not isinstance(new, Pending)  # noqa: S101 - it follows from an answer
+        self._changed(old, new)
+        self.course, self._latest = after, new
+        self._fresh_until = self._clock() + _lifetime(new)
+        self._announce(old, new)
+        for event in remarks(self._name.value, before, after, self._clock()):
+            self._upkeep.tell(event)
+
+    def _next(self, answer: Answer) -> Course:
+        file = self._upkeep.file
+        if file is not None and isinstance(answer, Failed) and wants_stored(self.course, answer):
+            return restored(self.course, answer, file.read(), self._clock())
+        return self.course.step(answer, self._clock(), self._upkeep.hold)
+
+    def _save(self) -> None:
+        """Put the list on disk where that is due; nobody waits for it but the end of the mesh."""
+        file, settled = self._upkeep.file, self.course.settled
+        if file is None or settled is None:
+            return
+        now = self._clock()
+        if pause(self._written, settled.endpoints, now - self._written_at) <= 0:
+            file.write(settled.endpoints)
+            self._written, self._written_at = settled.endpoints, now
+
+    def refresh(self) -> None:
+        """The next question comes by itself."""
 
     def stop(self) -> None:
         """Nothing is held between calls."""
 
-    def close(self, timeout: float = 0.0) -> None:
-        """Nothing is held between calls."""
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Nothing is held between calls; a list on its way to the disk is waited for, at most `timeout` seconds."""
+        if self._upkeep.file is not None and (question := self._last) is not None and question.process == os.getpid():
+            wait_for_all([question.over], timeout)
 
     async def aclose(self) -> None:
-        """Nothing is held between calls."""
+        """As `close`, without blocking the caller's event loop."""
+        if self._upkeep.file is not None:
+            await off_loop(self.close)
 
 
 class _Question:
@@ -212,6 +264,7 @@ class _Question:
     def __init__(self) -> None:
         self.process = os.getpid()
         self.answered: Future[None] = Future()
+        self.over: Future[None] = Future()
 
 
 def _lifetime(answer: Answer) -> float:

@@ -13,6 +13,7 @@ from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -34,6 +35,8 @@ class AsyncClient(httpx.AsyncClient):
         services: see `Mesh`.
         domains: see `Mesh`.
         mode: see `Mesh`.
+        state_dir: see `Mesh`.
+        discovery: see `Mesh`.
         observers: see `Mesh`.
         arguments: httpx.AsyncClient's own.
 
@@ -49,17 +52,26 @@ class AsyncClient(httpx.AsyncClient):
         services: Mapping[str, object] | None = None,
         domains: Sequence[str] | None = None,
         mode: str | None = None,
+        state_dir: Path | str | None = None,
+        discovery: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
         **arguments: Unpack[AsyncClientArguments],
     ) -> None:
-        settings = (resolver, defaults, services, domains, mode, observers or None)
+        settings = (resolver, defaults, services, domains, mode, state_dir, discovery, observers or None)
         if mesh is not None and any(setting is not None for setting in settings):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
         super().__init__(**arguments)
         self._owns_mesh = mesh is None
         self.mesh = mesh or Mesh(
-            resolver, defaults=defaults, services=services, domains=domains, mode=mode, observers=observers
+            resolver,
+            defaults=defaults,
+            services=services,
+            domains=domains,
+            mode=mode,
+            state_dir=state_dir,
+            discovery=discovery,
+            observers=observers,
         )
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())

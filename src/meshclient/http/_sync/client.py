@@ -14,6 +14,7 @@ from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -35,6 +36,8 @@ class Client(httpx.Client):
         services: see `Mesh`.
         domains: see `Mesh`.
         mode: see `Mesh`.
+        state_dir: see `Mesh`.
+        discovery: see `Mesh`.
         observers: see `Mesh`.
         arguments: httpx.Client's own.
 
@@ -50,17 +53,26 @@ class Client(httpx.Client):
         services: Mapping[str, object] | None = None,
         domains: Sequence[str] | None = None,
         mode: str | None = None,
+        state_dir: Path | str | None = None,
+        discovery: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
         **arguments: Unpack[ClientArguments],
     ) -> None:
-        settings = (resolver, defaults, services, domains, mode, observers or None)
+        settings = (resolver, defaults, services, domains, mode, state_dir, discovery, observers or None)
         if mesh is not None and any(setting is not None for setting in settings):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
         super().__init__(**arguments)
         self._owns_mesh = mesh is None
         self.mesh = mesh or Mesh(
-            resolver, defaults=defaults, services=services, domains=domains, mode=mode, observers=observers
+            resolver,
+            defaults=defaults,
+            services=services,
+            domains=domains,
+            mode=mode,
+            state_dir=state_dir,
+            discovery=discovery,
+            observers=observers,
         )
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())

@@ -1,0 +1,1 @@
+"""AWS Cloud Map: the resolver and the registrar behind ``cloudmap://``."""

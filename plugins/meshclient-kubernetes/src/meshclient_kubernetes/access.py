@@ -1,0 +1,142 @@
+"""Where the API server is, and with what to come to it.
+
+Four places say so, and the first that does counts alone: the option ``server``, the option ``kubeconfig``, the pod that
+the process runs in, the variable ``KUBECONFIG``. They are not mixed: the token of the pod must not reach a server that
+the URI names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from meshclient.errors import ConfigError
+from meshclient.model.endpoint import without_user
+from meshclient_kubernetes.token import TokenSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshclient.discovery.resolver import ResolverUri
+
+# Where the kubelet mounts a pod's account.
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsMaterial:
+    """The authority to trust and the client's own certificate, as PEM files or PEM text; empty where not given."""
+
+    ca_file: str = ""
+    ca_pem: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    cert_pem: str = field(default="", repr=False)
+    key_pem: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An API server and the credentials for it.
+
+    Args:
+        url: its address, without a final slash.
+        token: the bearer token's source.
+        tls: what TLS needs.
+        namespace: the namespace that goes with the credentials, or empty.
+    """
+
+    url: str
+    token: TokenSource
+    tls: TlsMaterial
+    namespace: str = ""
+
+    @property
+    def where(self) -> str:
+        """The server's host and port, for people."""
+        return urlsplit(self.url).netloc
+
+
+def find_access(uri: ResolverUri, environ: Mapping[str, str], account: Path = ACCOUNT) -> Access:
+    """What the options, the pod's account or the environment say. Raises ConfigError where nothing does."""
+    server, file = uri.text("server"), uri.text("kubeconfig")
+    if server and file:
+        raise ConfigError("kubernetes:// takes server or kubeconfig, not both")
+    if server:
+        access = Access(_url(server, "server"), TokenSource(), TlsMaterial())
+    elif file:
+        access = _from_kubeconfig(file, "kubeconfig")
+    elif environ.get("KUBERNETES_SERVICE_HOST"):
+        access = _in_cluster(environ, account)
+    elif file := environ.get("KUBECONFIG", ""):
+        access = _from_kubeconfig(file, "KUBECONFIG")
+    else:
+        raise ConfigError(
+            "kubernetes:// finds no API server: this is no pod (KUBERNETES_SERVICE_HOST is not set); "
+            "give server=https://host:port or kubeconfig=<file>, or set KUBECONFIG"
+        )
+    access = _with_files(uri, access)
+    if access.token.given and access.url.startswith("http://") and not _is_loopback(access.url):
+        raise ConfigError(f"the token for {access.where} would go over the network in the clear: write https://")
+    return access
+
+
+def _with_files(uri: ResolverUri, access: Access) -> Access:
+    """`access` with the files that the options name in place of what it has."""
+    tls = access.tls
+    if file := uri.text("token_file"):
+        access = replace(access, token=TokenSource(file=file, origin=f"token_file={file}"))
+    if file := uri.text("ca_file"):
+        tls = replace(tls, ca_file=file, ca_pem="")
+    certificate, key = uri.text("cert_file"), uri.text("key_file")
+    if key and not certificate:
+        raise ConfigError("kubernetes:// has a client key (key_file) and no certificate (cert_file)")
+    if certificate:
+        tls = replace(tls, cert_file=certificate, key_file=key, cert_pem="", key_pem="")
+    return replace(access, tls=tls)
+
+
+def _in_cluster(environ: Mapping[str, str], account: Path) -> Access:
+    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    token = account / "token"
+    try:
+        namespace = (account / "namespace").read_text("utf-8").strip()
+    except OSError:
+        namespace = ""  # mounted by hand: the URI has to name one
+    return Access(
+        url=_url(f"https://{authority}", "KUBERNETES_SERVICE_HOST"),
+        token=TokenSource(file=str(token), origin=f"the pod's token {token}"),
+        tls=TlsMaterial(ca_file=str(account / "ca.crt")),
+        namespace=namespace,
+    )
+
+
+def _from_kubeconfig(file: str, origin: str) -> Access:
+    from meshclient_kubernetes.kubeconfig import read_kubeconfig
+
+    found = read_kubeconfig(file, origin)
+    return Access(_url(found.server, f"{origin}={file}"), found.token, found.tls, found.namespace)
+
+
+def _url(text: str, origin: str) -> str:
+    """`text` as an address. Raises ConfigError, without showing a password."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or "@" in text or parts.query or parts.fragment:
+        raise ConfigError(f"{origin}: {without_user(text)!r} is no address of an API server: write https://host:port")
+    return text.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

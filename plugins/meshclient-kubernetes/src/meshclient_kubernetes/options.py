@@ -1,0 +1,102 @@
+"""What a ``kubernetes://`` URI says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meshclient.errors import ConfigError
+from meshclient.model.endpoint import DEFAULT_PORTS, MAX_PORT
+from meshclient_kubernetes.access import ACCOUNT, Access, find_access
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from meshclient.discovery.resolver import ResolverUri
+
+# RFC 1123, section 2.1, as Kubernetes has it for names of namespaces and Services.
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+FAMILIES = ("ipv4", "ipv6")
+
+
+@dataclass(frozen=True, slots=True)
+class PortChoice:
+    """Which port of a slice to call, and how.
+
+    Args:
+        port: a port's name or number; empty for the only one, or the one named http or https.
+        scheme: the scheme of every endpoint, or empty to read it from the port.
+    """
+
+    port: str = ""
+    scheme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesOptions:
+    """Everything configurable, validated.
+
+    Args:
+        namespace: where names without a namespace are looked for.
+        source: the URI with that namespace, without secrets.
+        access: the API server and the credentials.
+        choice: port and scheme of the endpoints.
+        family: ``ipv4`` or ``ipv6`` for those addresses alone, or empty.
+        timeout: seconds for connecting, and for a question that is answered at once.
+        wait: seconds for which the API server may hold a watch.
+    """
+
+    namespace: str
+    source: str
+    access: Access
+    choice: PortChoice
+    family: str
+    timeout: float
+    wait: float
+
+    @classmethod
+    def parse(cls, uri: ResolverUri, environ: Mapping[str, str], account: Path = ACCOUNT) -> KubernetesOptions:
+        """Raises ConfigError for an option that is unknown or wrong, naming it."""
+        if uri.path not in ("", "/"):
+            raise ConfigError(f"{uri} has a path; write kubernetes://<namespace> and options only")
+        access = find_access(uri, environ, account)
+        namespace = uri.authority or access.namespace or "default"
+        if not LABEL.fullmatch(namespace):
+            raise ConfigError(f"{namespace!r} is not a namespace: write kubernetes://<namespace>, and server= apart")
+        options = cls(
+            namespace=namespace,
+            source=str(replace(uri, authority=namespace)),
+            access=access,
+            choice=PortChoice(_port(uri), _choice(uri, "endpoint_scheme", tuple(DEFAULT_PORTS))),
+            family=_choice(uri, "family", FAMILIES),
+            timeout=_positive(uri, "timeout", 5.0, 0.0),
+            # In whole seconds. Two minutes bound how long a server that has fallen silent goes unnoticed.
+            wait=_positive(uri, "wait", 120.0, 1.0),
+        )
+        uri.finish()
+        return options
+
+
+def _port(uri: ResolverUri) -> str:
+    port = uri.text("port")
+    number = port.isascii() and port.isdigit()
+    if port and not (1 <= int(port) <= MAX_PORT if number and len(port) < 6 else LABEL.fullmatch(port) and not number):
+        raise ConfigError(f"port={port!r} in {uri}: write the name of a port or a number from 1 to {MAX_PORT}")
+    return str(int(port)) if number and port else port
+
+
+def _choice(uri: ResolverUri, option: str, allowed: tuple[str, ...]) -> str:
+    value = uri.text(option)
+    if value and value not in allowed:
+        raise ConfigError(f"{option}={value!r} in {uri}: write {' or '.join(allowed)}")
+    return value
+
+
+def _positive(uri: ResolverUri, option: str, default: float, least: float) -> float:
+    value = uri.duration(option, default)
+    if value <= 0 or value < least:
+        bound = f"at least {least:g}" if least else "above 0"
+        raise ConfigError(f"{option}={value:g} in {uri}: seconds must be {bound}")
+    return value

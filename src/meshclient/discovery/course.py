@@ -1,0 +1,113 @@
+"""What is known of a name at one moment, and where that comes from: a snapshot with its past. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf
+from typing import TYPE_CHECKING
+
+from meshclient.discovery.hold import Hold, withhold
+from meshclient.discovery.transition import advance
+from meshclient.model.events import MassRemovalHeld, MassRemovalReleased, StoredListServed
+from meshclient.model.snapshot import Failed, Ready
+
+if TYPE_CHECKING:
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.events import Event
+    from meshclient.model.snapshot import Empty, Snapshot
+
+
+class Basis(StrEnum):
+    """Where a list comes from."""
+
+    REGISTRY = "registry"
+    MEMORY = "memory"  # from before the name was released, and not confirmed since
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A step in the life of a watch.
+
+    Args:
+        snapshot: what calls go by.
+        basis: where its list comes from.
+        hold: the mass removal that is not believed yet, if any.
+    """
+
+    snapshot: Snapshot
+    basis: Basis = Basis.REGISTRY
+    hold: Hold | None = None
+
+    @property
+    def settled(self) -> Ready | None:
+        """The list where it is the registry's own, whole and latest word, and so worth keeping for worse days."""
+        return self.snapshot if isinstance(self.snapshot, Ready) and self.hold is None and self._confirmed else None
+
+    @property
+    def _confirmed(self) -> bool:
+        return self.basis is Basis.REGISTRY
+
+    def step(self, answer: Ready | Empty | Failed, now: float, period: float | None) -> Course:
+        """What follows from the registry's `answer` at `now`.
+
+        A mass removal is held for `period` seconds (None: never); a registry that fails meanwhile is not believed
+        before it answers again, however long that takes. A list that the registry has not told in this watch, from
+        disk or from before a release, is no measure for the first it tells.
+        """
+        if isinstance(answer, Failed):
+            return self._failed(answer, now, period)
+        used, hold = answer, None
+        if period is not None:
+            used, hold = withhold(self._measure(), self.hold, answer, now, period)
+        return Course(advance(self.snapshot, used), hold=hold)
+
+    def _failed(self, answer: Failed, now: float, period: float | None) -> Course:
+        if not isinstance(answer.last, Ready):
+            return replace(self, snapshot=advance(self.snapshot, answer))
+        hold = None
+        if period is not None:
+            # The list of what still answers in a union; or what a registry said before it fell silent, which is not
+            # saying it once more: no time is up.
+            moment = -inf if self.hold else now
+            last, hold = withhold(self._measure(), self.hold, answer.last, moment, period)
+            answer = replace(answer, last=last)
+        return Course(advance(self.snapshot, answer), hold=hold)
+
+    def restored(self, answer: Failed) -> Course:
+        """The course where `answer` brings along a list from disk."""
+        return Course(advance(self.snapshot, answer), Basis.DISK)
+
+    def expire(self, now: float, period: float | None) -> Course:
+        """The course once the time of its hold is up: the same, or with the registry's last word believed."""
+        if self.hold is None or now < self.hold.until or isinstance(self.snapshot, Failed):
+            return self
+        return self.step(self.hold.said, now, period)
+
+    def _measure(self) -> tuple[Endpoint, ...]:
+        """The endpoints of which an answer may not remove too many at once."""
+        known = self.snapshot.last if isinstance(self.snapshot, Failed) else self.snapshot
+        return known.endpoints if isinstance(known, Ready) and self._confirmed else ()
+
+
+def remarks(service: str, before: Course, after: Course, now: float) -> list[Event]:
+    """What an observer is told of the step from `before` to `after` beside what the snapshots tell."""
+    told: list[Event] = []
+    snapshot, source = after.snapshot, after.snapshot.source
+    if after.basis is Basis.DISK and before.basis is not Basis.DISK and isinstance(snapshot, Failed) and snapshot.last:
+        told.append(StoredListServed(service, source, len(snapshot.endpoints), now - snapshot.last.at))
+    old, new = _partial(before.hold), _partial(after.hold)
+    if new is not None:
+        if old is None or old.missing != new.missing:
+            told.append(MassRemovalHeld(service, source, len(snapshot.endpoints), len(new.missing), new.until))
+    elif old is not None and after.hold is None:
+        left = {endpoint.key for endpoint in snapshot.endpoints}
+        gone = sum(endpoint.key not in left for endpoint in old.missing)
+        told.append(MassRemovalReleased(service, source, gone, len(old.missing) - gone))
+    return told
+
+
+def _partial(hold: Hold | None) -> Hold | None:
+    # Of an empty answer observers hear by EmptyListHeld.
+    return hold if hold is not None and isinstance(hold.said, Ready) else None

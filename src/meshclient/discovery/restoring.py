@@ -1,0 +1,29 @@
+"""What a list from disk does to a name whose registry does not answer at the start. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from meshclient.model.snapshot import Failed, Pending, Ready
+
+if TYPE_CHECKING:
+    from meshclient.discovery.course import Course
+    from meshclient.discovery.state_folder import Found
+    from meshclient.model.snapshot import Empty
+
+
+def wants_stored(course: Course, answer: Ready | Empty | Failed) -> bool:
+    """Whether `answer` is a failure before anything was known."""
+    return isinstance(answer, Failed) and answer.last is None and isinstance(course.snapshot, Pending)
+
+
+def restored(course: Course, answer: Failed, found: Found, now: float) -> Course:
+    """The step that `answer` makes with what was `found` on disk; the list keeps its true age.
+
+    Where there was something that cannot be used, the cause says so.
+    """
+    if not found.endpoints:
+        cause = f"{answer.cause}; {found.why}" if found.why else answer.cause
+        return course.step(replace(answer, cause=cause), now, None)
+    return course.restored(replace(answer, last=Ready(found.endpoints, source=answer.source, at=now - found.age)))

@@ -1,0 +1,1 @@
+"""Places where meshclient meets a framework: one file each, imported by whoever uses that framework."""
