@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore coverage setup servers lint format sync bench constraints clean
+.PHONY: help demo test explore coverage setup servers kubernetes lint format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ $(VENV)/dev.stamp: constraints/dev.txt $(PROJECTS) scripts/setup.sh
 
 servers: setup ## install the real servers that the tests start
 	@$(BIN)/python tests/servers/install.py
+
+kubernetes: setup ## build the real API server of Kubernetes for its tests (needs Go, takes minutes)
+	@PYTHONPATH=tests $(BIN)/python -c 'from servers import kubernetes; print(kubernetes.install())'
 
 lint: setup ## ruff, mypy --strict, import contracts, freshness of generated code
 	$(BIN)/ruff check .

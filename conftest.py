@@ -10,7 +10,7 @@ settings.register_profile(
     "default",
     deadline=None,  # a busy machine is no failure
     max_examples=100,
-    derandomize=True,  # a red run is somebody's change, never the luck of the draw: `make explore` draws anew
+    derandomize=True,  # one commit, one result (draws depend on the sources, of which Hypothesis takes constants)
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

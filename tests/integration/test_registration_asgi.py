@@ -44,27 +44,31 @@ async def shop(scope, receive, send):
     slow = scope["path"] == "/slow"
     if slow:
         print("slow begins", flush=True)
-    await asyncio.sleep(2.5 if slow else 0.02)
+    await asyncio.sleep(0.02)
+    while slow and not os.path.exists(os.environ["XDG_RUNTIME_DIR"] + "/gate"):
+        await asyncio.sleep(0.01)
     if slow:
         print("slow ends", flush=True)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 port = int(os.environ["PORT"])
-app = Registered(shop, Mesh(os.environ["REGISTRY"]), os.environ["NAME"], host="127.0.0.1", port=port, health="/healthz")
+terms = {"health": "/healthz", "propagation": float(os.environ["PROPAGATION"]) if "PROPAGATION" in os.environ else None}
+app = Registered(shop, Mesh(os.environ["REGISTRY"]), os.environ["NAME"], host="127.0.0.1", port=port, **terms)
 """
 
 
 class Instance(Server):
     """uvicorn with the service above."""
 
-    def __init__(self, folder: Path, consul: Consul, name: str, *options: str, lifespan: str = "known") -> None:
+    def __init__(self, folder: Path, consul: Consul, name: str, *options: str, **variables: str) -> None:
         """Start it."""
         folder.joinpath("shop.py").write_text(SERVICE)
         self.port = free_port()
         registry = f"consul://127.0.0.1:{consul.port}?interval=200ms"
         words = ("-m", "uvicorn", "shop:app", "--host", "127.0.0.1", "--port", str(self.port), *options)
-        super().__init__(folder, *words, PORT=str(self.port), REGISTRY=registry, NAME=name, LIFESPAN=lifespan)
+        told = {"LIFESPAN": "known", **variables, "PORT": str(self.port), "REGISTRY": registry, "NAME": name}
+        super().__init__(folder, *words, **told)
 
 
 @pytest.fixture
@@ -76,8 +80,8 @@ def name() -> str:
 def instance(tmp_path: Path, consul: Consul, name: str) -> Iterator[Callable[..., Instance]]:
     made: list[Instance] = []
 
-    def start(*options: str, lifespan: str = "known") -> Instance:
-        made.append(Instance(tmp_path, consul, name, *options, lifespan=lifespan))
+    def start(*options: str, **variables: str) -> Instance:
+        made.append(Instance(tmp_path, consul, name, *options, **variables))
         return made[-1]
 
     yield start
@@ -89,7 +93,7 @@ def instance(tmp_path: Path, consul: Consul, name: str) -> Iterator[Callable[...
 def test_sigterm_under_load_costs_callers_nothing(
     consul: Consul, instance: Callable[..., Instance], name: str, workers: int
 ) -> None:
-    leaving, staying = (instance("--workers", str(workers)) for _ in range(2))
+    leaving, staying = instance("--workers", str(workers)), instance()
     wait_until(lambda: len(rows(consul, name)) == 2, BOUND, "both instances")
     tally = Tally()
     with Mesh(f"consul://127.0.0.1:{consul.port}") as mesh, meshclient.Client(mesh=mesh) as http:
@@ -111,21 +115,23 @@ def test_sigterm_under_load_costs_callers_nothing(
 
 
 def test_a_request_in_flight_is_answered_before_the_server_stops(
-    consul: Consul, instance: Callable[..., Instance], name: str
+    consul: Consul, instance: Callable[..., Instance], name: str, tmp_path: Path
 ) -> None:
-    server = instance()
+    server = instance(PROPAGATION="0")
     wait_until(lambda: rows(consul, name), BOUND, "the registration")
     answers: list[int] = []
     thread = threading.Thread(
-        target=lambda: answers.append(httpx.get(f"http://127.0.0.1:{server.port}/slow", timeout=BOUND).status_code)
+        target=lambda: answers.append(httpx.get(f"http://127.0.0.1:{server.port}/slow", timeout=2 * BOUND).status_code)
     )
     thread.start()
     wait_until(lambda: "slow begins" in server.said, BOUND, "the request")
     server.send(signal.SIGTERM)
+    wait_until(lambda: not rows(consul, name, passing=False), BOUND, "the farewell")
+    time.sleep(0.3)  # long enough for an end that comes too early
+    (tmp_path / "gate").touch()
     thread.join(BOUND)
     assert answers == [200]
     assert server.ended() == -signal.SIGTERM
-    # The request takes longer than readers need to notice.
     assert server.said.index("slow ends") < server.said.index("Shutting down")
 
 
@@ -133,7 +139,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(
 def test_the_end_of_the_lifespan_takes_the_instance_out(
     consul: Consul, instance: Callable[..., Instance], name: str, lifespan: str
 ) -> None:
-    server = instance(lifespan=lifespan)
+    server = instance(LIFESPAN=lifespan)
     wait_until(lambda: rows(consul, name), BOUND, "the registration")
     server.send(signal.SIGINT)
     server.ended()
@@ -146,7 +152,7 @@ def test_the_end_of_the_lifespan_takes_the_instance_out(
 def test_without_a_lifespan_the_first_request_registers(
     consul: Consul, instance: Callable[..., Instance], name: str
 ) -> None:
-    server = instance("--lifespan", "off")
+    server = instance("--lifespan", "off", PROPAGATION="0")
 
     def answers() -> bool:
         try:
@@ -164,7 +170,8 @@ def test_without_a_lifespan_the_first_request_registers(
 def test_workers_are_one_instance_until_the_last_has_left(
     consul: Consul, instance: Callable[..., Instance], name: str
 ) -> None:
-    server = instance("--workers", "2")
+    # How long readers need is not the matter here.
+    server = instance("--workers", "2", PROPAGATION="0")
     wait_until(lambda: len(rows(consul, name)) == 1, BOUND, "the registration")
     wait_until(lambda: server.said.count("startup\n") == 2, BOUND, "both workers")
     writes = f"/v1/catalog/service/{name}"

@@ -63,6 +63,7 @@ class Aws(Server):
         """Prepare the server."""
         super().__init__(life=life)
         self.port = 0
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def product(self) -> str:
@@ -153,7 +154,13 @@ class Aws(Server):
         return expect(call("GET", f"{self.url}/meshclient/zone?name={name}"), name).text
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this server, for tests to fill it with."""
+        """A boto3 client of this server, for tests to fill it with; made once, which takes longer than its calls."""
+        key = service, self.url
+        if key not in self._clients:
+            self._clients[key] = self._make(service)
+        return self._clients[key]
+
+    def _make(self, service: str) -> Any:
         boto3, config = _boto()
         return boto3.client(
             service,

@@ -35,7 +35,7 @@ from servers.server import DEFAULT_LIFE, Server, serve_by_hand
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SCRIPT = Path(__file__).resolve().parents[2] / "plugins" / "meshclient-kubernetes" / "tests" / "apiserver.py"
+_SCRIPT = Path(__file__).resolve().with_name("kubernetes_api") / "apiserver.py"
 _RELEASE = "1.33.0"  # its modules, the staged ones among them, are all in Go's checksum database
 _BUILD_TIMEOUT = 1800.0
 _ADMIN, _READER, _STRANGER = "t0k3n-admin", "t0k3n-reader", "t0k3n-stranger"
@@ -186,7 +186,7 @@ class ScriptedKubernetes(ApiServer):
 
     def missing(self) -> str | None:
         """Nothing: it is part of the tests."""
-        return None if _SCRIPT.exists() else f"no {_SCRIPT}"
+        return None
 
     def _launch(self, node: int) -> Process:
         files = {"certificate": self.tls.certificate, "key": self.tls.key, "journal": self.dir / "journal"}
@@ -197,7 +197,7 @@ class ScriptedKubernetes(ApiServer):
         (self.dir / "journal").unlink(missing_ok=True)
 
     def control(self, **orders: object) -> Any:
-        """Give it orders (see apiserver.py); what it says of itself."""
+        """Give it orders (see kubernetes_api/apiserver.py); what it says of itself."""
         return self.call("POST", "/_control", orders)
 
     def heal(self) -> None:
@@ -227,7 +227,7 @@ class Kubernetes(ApiServer):
 
     def missing(self) -> str | None:
         """What is not here."""
-        return self.etcd.missing() if locate() else "no kube-apiserver: see tests/servers/kubernetes.py"
+        return self.etcd.missing() if locate() else "no kube-apiserver: `make kubernetes` builds it, with Go"
 
     def _choose_ports(self) -> None:
         super()._choose_ports()

@@ -105,17 +105,6 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """boto3 reads its descriptions of AWS once for the run, instead of once for each of some hundred clients."""
-    from botocore import loaders
-
-    loader = loaders.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loaders, "create_loader", lambda *_: loader)
-        yield
-
-
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     """AWS, shared by the session: a test uses names of its own."""

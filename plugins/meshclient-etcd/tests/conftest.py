@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshclient.discovery import supervision
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.discovery.supervision import supervise
 from meshclient.model.service import ServiceName
@@ -105,6 +106,12 @@ class Kit:
     @staticmethod
     def watch(resolver: EtcdResolver | str, name: str) -> Watch:
         return Watch(make_resolver(resolver) if isinstance(resolver, str) else resolver, name)
+
+
+@pytest.fixture(autouse=True)
+def _soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch that failed is begun again soon: how long supervision waits is not what these tests are about."""
+    monkeypatch.setattr(supervision, "BACKOFF_FIRST", 0.05)
 
 
 @pytest.fixture

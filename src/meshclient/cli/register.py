@@ -13,7 +13,7 @@ import click
 from meshclient.cli.complaint import CommandError, Complaint
 from meshclient.cli.exit_status import ExitStatus
 from meshclient.cli.invocation import Invocation, config_options, output_options
-from meshclient.cli.seconds import seconds
+from meshclient.cli.seconds import seconds, seconds_or_zero
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -46,10 +46,12 @@ _LOOK = 0.1
 @click.option(
     "--propagation",
     metavar="DURATION",
-    callback=seconds,
+    callback=seconds_or_zero,
     help="How long CMD serves on after leaving (default: what the registry needs).",
 )
-@click.option("--grace", default="10s", show_default=True, callback=seconds, help="For CMD to end, before SIGKILL.")
+@click.option(
+    "--grace", default="10s", show_default=True, callback=seconds_or_zero, help="For CMD to end, before SIGKILL."
+)
 @config_options
 @output_options
 @click.pass_obj
@@ -74,8 +76,8 @@ def register(
 
     CMD is started, and NAME registered as soon as it answers: at --health, or else at its port. On SIGTERM or an
     interrupt the instance is taken out first, CMD serves on until callers have noticed, and only then gets the signal.
-    Standard input and output are CMD's, and so is the exit code (128 and the number for a signal). A second signal
-    goes to CMD at once.
+    Standard input and output are CMD's, and so is the exit code (128 and the number for a signal). A second signal,
+    and each after it, goes to CMD at once.
 
     Without CMD the instance stays registered until a signal ends this.
     """
@@ -116,12 +118,16 @@ class _Watch:
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         # Ctrl-C reaches the whole foreground of a terminal, and a command moved out of it could not read from there.
         # Anywhere else the command stands apart, so that a signal for our process group leaves the order to us.
-        self._apart = not sys.stdin.isatty()
+        self._apart = not _on_terminal()
+        self._entered = False
 
     async def keep(self, enter: Callable[[], Lease]) -> int:
         """Register, run the command, leave; the exit code."""
         for number in _ENDING:
             asyncio.get_running_loop().add_signal_handler(number, self._signals.put_nowait, number)
+        if not self._command and _is_heard(signal.SIGHUP):
+            # The terminal is closed, and there is nobody who would make another use of the signal.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._signals.put_nowait, signal.SIGHUP)
         # Before the command is started, so that whatever is wrong with the registration costs no start.
         lease = enter()
         telling = asyncio.create_task(self._tell(lease))
@@ -143,26 +149,35 @@ class _Watch:
         asked = asyncio.create_task(self._signals.get())
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
         if asked.done() and not ended.done():
-            number = asked.result()
-            await self._leave(lease, ended)
-            if self._apart or number is not signal.SIGINT:
-                _send(process, number)
+            again = await self._leave(lease, ended)
+            passing = asyncio.create_task(self._pass_on(process, again or asked.result()))
             await asyncio.wait({ended}, timeout=self._grace)
+            passing.cancel()
             if not ended.done():
                 self._say(f"{self._command[0]} has not ended within the grace: killing it")
                 _send(process, signal.SIGKILL)
+        elif not self._entered and not lease.listed:
+            self._say(f"{self._command[0]} ended before {lease.registration.service} was registered")
         asked.cancel()
         code = await ended
         return code if code >= 0 else _SIGNALLED - code
 
-    async def _leave(self, lease: Lease, *sooner: asyncio.Task[int]) -> None:
-        """Leave and wait until callers have noticed, unless the command ends sooner or a second signal comes."""
+    async def _pass_on(self, process: Process, number: signal.Signals) -> None:
+        """Let the command have this signal and all that follow, but for those it has had from its terminal."""
+        while True:
+            if self._apart or number is not signal.SIGINT:
+                _send(process, number)
+            number = await self._signals.get()
+
+    async def _leave(self, lease: Lease, *sooner: asyncio.Task[int]) -> signal.Signals | None:
+        """Leave and wait until callers have noticed, unless the command ends sooner or a second signal comes: that."""
         self._say("leaving the registry")
         leaving = asyncio.create_task(lease.aclose(linger=True))
         again = asyncio.create_task(self._signals.get())
         await asyncio.wait({leaving, again, *sooner}, return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         again.cancel()
+        return again.result() if again.done() else None
 
     async def _start(self) -> Process:
         try:
@@ -175,13 +190,25 @@ class _Watch:
             raise CommandError(Complaint(ExitStatus.USAGE, what, exc.strerror or str(exc), fix)) from None
         for name in (*_HANDED_ON, *(_FROM_TERMINALS if self._apart else ())):
             number = signal.Signals[name]
-            asyncio.get_running_loop().add_signal_handler(number, _send, process, number)
+            if _is_heard(number):
+                asyncio.get_running_loop().add_signal_handler(number, _send, process, number)
         return process
 
     async def _tell(self, lease: Lease) -> None:
         while not lease.listed:  # noqa: ASYNC110 - it is listed by another thread
             await asyncio.sleep(_LOOK)
+        self._entered = True
         self._say(f"{lease.registration.service} is registered at {lease.registration.endpoint}")
+
+
+def _on_terminal() -> bool:
+    # A daemon may be started without any standard input.
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _is_heard(number: signal.Signals) -> bool:
+    # Whoever starts this with nohup(1) wants the signal to have no effect.
+    return signal.getsignal(number) != signal.SIG_IGN
 
 
 def _send(process: Process, number: signal.Signals) -> None:

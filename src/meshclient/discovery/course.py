@@ -52,15 +52,15 @@ class Course:
     def step(self, answer: Ready | Empty | Failed, now: float, period: float | None) -> Course:
         """What follows from the registry's `answer` at `now`.
 
-        A mass removal is held for `period` seconds (None: never); a registry that fails meanwhile is not believed
-        before it answers again, however long that takes. A list that the registry has not told in this watch, from
-        disk or from before a release, is no measure for the first it tells.
+        A mass removal is held for `period` seconds (None: never) in which the registry answers: what it says first
+        after an outage is as doubtful as what it said before it. A list that the registry has not told in this watch,
+        from disk or from before a release, is no measure for the first it tells.
         """
         if isinstance(answer, Failed):
             return self._failed(answer, now, period)
         used, hold = answer, None
         if period is not None:
-            used, hold = withhold(self._measure(), self.hold, answer, now, period)
+            used, hold = withhold(self._measure(), self._hold(now, period), answer, now, period)
         return Course(advance(self.snapshot, used), hold=hold)
 
     def _failed(self, answer: Failed, now: float, period: float | None) -> Course:
@@ -84,6 +84,13 @@ class Course:
         if self.hold is None or now < self.hold.until or isinstance(self.snapshot, Failed):
             return self
         return self.step(self.hold.said, now, period)
+
+    def _hold(self, now: float, period: float) -> Hold | None:
+        """The hold that stands, without the time of an outage that is over `now`."""
+        if self.hold is None or not isinstance(self.snapshot, Failed):
+            return self.hold
+        silence = now - max(self.snapshot.at, self.hold.until - period)
+        return replace(self.hold, until=self.hold.until + silence)
 
     def _measure(self) -> tuple[Endpoint, ...]:
         """The endpoints of which an answer may not remove too many at once."""

@@ -2,7 +2,8 @@
 
 Addresses are compared, and nothing else: the instance ids, weights and zones of two kinds of registry need not be
 alike. Both are always a little apart while instances come and go, so a difference is told once it has stood for
-`SETTLE` seconds, and no two reports of a service are closer than `INTERVAL`. Nothing that `b` does reaches a caller.
+`SETTLE` seconds, and no two reports of a service are closer than `INTERVAL`. Where instances come and go all the time,
+that of the difference which has stood so long is told after `INTERVAL`. Nothing that `b` does reaches a caller.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.hint import hint
@@ -143,9 +145,11 @@ class Comparison:
         self._service = service
         self._settle = settle
         self._interval = interval
+        self._patience = max(settle, interval)
         self._latest: list[Answer | None] = [None, None]
         self._report: Report | None = None
         self._since = 0.0
+        self._apart: dict[str, float] = {}
         self._told: Report | None = None
         self._told_at: float | None = None
 
@@ -158,21 +162,40 @@ class Comparison:
             report = f"{answer.source} cannot be compared: {describe(exc)}"
         if report != self._report:
             self._report, self._since = report, now
+            apart = (*report.only_in_a, *report.only_in_b) if isinstance(report, MigrationDiffers) else ()
+            self._apart = {endpoint.authority: self._apart.get(endpoint.authority, now) for endpoint in apart}
         self.heard()
 
     def wait(self, now: float) -> float | None:
         """Seconds until `due` has something to tell if nothing changes, or None where it has not."""
-        if self._report is None or self._report == self._told:
-            return None
-        next_one = self._since if self._told_at is None else max(self._since, self._told_at + self._interval)
-        return max(0.0, max(next_one, self._since + self._settle) - now)
+        first = now if self._told_at is None else self._told_at + self._interval
+        oldest = [min(self._apart.values()) + self._patience] if self._apart else []
+        for moment in sorted([*oldest, self._since + self._settle]):
+            if self._stood(at := max(moment, first, now)) not in (None, self._told):
+                return at - now
+        return None
 
     def due(self, now: float) -> Report | None:
         """What is to be told now; it counts as told."""
         if self.wait(now) != 0.0:
             return None
-        self._told, self._told_at = self._report, now
-        return self._report
+        self._told, self._told_at = self._stood(now), now
+        return self._told
+
+    def _stood(self, now: float) -> Report | None:
+        """The report where it has stood for long enough, else what of it has, where it has been put off for long."""
+        if now >= self._since + self._settle:
+            return self._report
+        if isinstance(self._report, MigrationDiffers) and now >= min(self._apart.values()) + self._patience:
+            return replace(
+                self._report,
+                only_in_a=self._lasting(self._report.only_in_a, now),
+                only_in_b=self._lasting(self._report.only_in_b, now),
+            )
+        return None
+
+    def _lasting(self, endpoints: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
+        return tuple(each for each in endpoints if now >= self._apart[each.authority] + self._settle)
 
 
 def compared(service: str, a: Answer | None, b: Answer | None) -> Report | None:

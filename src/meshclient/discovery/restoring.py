@@ -1,4 +1,4 @@
-"""What a list from disk does to a name whose registry does not answer at the start. Pure."""
+"""What a list from disk does to a name whose registry fails, or says nothing, at the start. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from meshclient.discovery.course import Course
     from meshclient.discovery.state_folder import Found
     from meshclient.model.snapshot import Empty
+
+
+# Seconds without a word after which a list from disk is better than none. Registries answer within a fraction of one;
+# one that is cut off says nothing for as long as its resolver waits, while calls run out of time.
+SILENCE = 2.0
 
 
 def wants_stored(course: Course, answer: Ready | Empty | Failed) -> bool:

@@ -37,6 +37,13 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "srv": "meshclient.discovery.srv:SrvResolver",
     }
 )
+# What a scheme is good for that only the other group of entry points has.
+_ONE_WAY: Mapping[str, str] = MappingProxyType(
+    {
+        RESOLVERS: "services can be looked up there, and not registered",
+        "meshclient.registrars": "services can be registered there, and not looked up (read Route 53 with srv://)",
+    }
+)
 # Which distribution brings a scheme that is not installed.
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -113,6 +120,9 @@ def _import(distribution: str, point: EntryPoint, what: str) -> object:
 
 
 def _missing(group: str, name: str, built_in: Mapping[str, str], what: str) -> str:
+    for other, only in _ONE_WAY.items():
+        if group in _ONE_WAY and other != group and entry_points(group=other, name=name):
+            return f"{what} {name!r} does not exist: {only}"
     if name in DISTRIBUTIONS:
         return f"{what} {name!r} needs a plugin that is not installed: pip install {DISTRIBUTIONS[name]}"
     known = sorted({*built_in, *(point.name for point in entry_points(group=group))})

@@ -50,6 +50,8 @@ class Shared(Generic[T]):
         finally:
             run.subscribers -= 1
             if run.subscribers == 0 and not run.task.done():
+                # Whoever subscribes while it ends begins another.
+                del self._runs[loop]
                 run.task.cancel()
                 with suppress(asyncio.CancelledError):
                     await run.task

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.stored_form import decode, digest, encode
+from meshclient.errors import ConfigError
 from meshclient.model.duration import format_duration
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ MAX_AGE = 86_400.0
 SKEW = 300.0
 # 5,000 endpoints with metadata are about 2 MB; nobody reads a device or somebody's disk image by mistake.
 MAX_SIZE = 32 * 1024 * 1024
+# Seconds after which a file that is still being written belongs to a process that was killed over it.
+LEFT_BEHIND = 3600.0
 # Most letters of a service's name in that of its file: names may be as long as file names, and the digest comes after.
 _SHOWN = 100
+_WRITING = ".meshclient-"
 
 
 class StateFolder:
@@ -51,11 +55,32 @@ class StateFolder:
         self.path = path
         self.wall = wall
         self._complained = False
+        self._swept = False
         self._lock = fork_safe_lock()
 
     def file(self, source: str, service: str) -> StateFile:
         """The file for the lists that `source` gives of `service`; touches nothing."""
         return StateFile(self, source, service, self.path / f"{service[:_SHOWN]}-{digest(source, service)}.json")
+
+    @classmethod
+    def at(cls, text: str) -> StateFolder:
+        """The folder that `text` names: ``~`` is the user's, and a relative one begins at the working directory.
+
+        Raises ConfigError where there is no such user, or one without a home.
+        """
+        try:
+            return cls(Path(text).expanduser().absolute())
+        except RuntimeError:
+            raise ConfigError(f"state_dir {text!r}: this user has no home folder; write a whole path") from None
+
+    def sweep(self) -> None:
+        """Once, remove what processes that were killed while they wrote have left behind."""
+        if not self._swept:
+            self._swept = True
+            for path in self.path.glob(f"{_WRITING}*.tmp"):
+                with suppress(OSError):
+                    if self.wall() - path.stat().st_mtime > LEFT_BEHIND:
+                        path.unlink()
 
     def complain(self, error: OSError) -> None:
         """Tell once that nothing can be kept here."""
@@ -96,7 +121,8 @@ class StateFile:
         try:
             self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Readable by the owner alone, and not to be taken for a list while it is written.
-            handle, name = tempfile.mkstemp(".tmp", ".", self.folder.path)
+            self.folder.sweep()
+            handle, name = tempfile.mkstemp(".tmp", _WRITING, self.folder.path)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)

@@ -117,8 +117,8 @@ class Registered:
                 return
             if message["type"] == "lifespan.startup.complete":
                 try:
-                    # The server is waited for in the background.
-                    self._enter()
+                    # Also where an earlier life has ended. The server is waited for in the background.
+                    self.lease = self._register()
                 except Exception as exc:
                     # Raised alone it would look like an application that knows nothing of lifespans.
                     failed = True

@@ -138,7 +138,7 @@ class Mesh:
         if resolver is None and config.resolver:
             resolver = open_resolver(config.resolver, tell=self._emit)
         self._resolver = resolver
-        self._folder = StateFolder(Path(config.state_dir).expanduser().absolute()) if config.state_dir else None
+        self._folder = StateFolder.at(config.state_dir) if config.state_dir else None
         balancers = {config.defaults.balancer, *(service.balancer for service in config.services.values())}
         self._balancers = {name: find_balancer(name) for name in sorted(balancers)}
         self._naming = Naming(config.names, config.domains, self._resolver is not None)

@@ -35,12 +35,12 @@ class Roster:
 
     Attributes:
         services: by name; to be changed here only.
-        resting: the lists of those that were released.
+        resting: the lists of those that were released, with the time when, in the order of it.
     """
 
     def __init__(self, idle: float | None, *, sweeps: bool) -> None:
         self.services: dict[str, MeshService] = {}
-        self.resting: dict[str, Ready] = {}
+        self.resting: dict[str, tuple[float, Ready]] = {}
         self._idle = idle
         self._sweeps = sweeps
         self._swept = time.monotonic()
@@ -58,7 +58,7 @@ class Roster:
     def enter(self, name: ServiceName, build: Build, host: Host | None = None) -> MeshService:
         """The service called `name`, remembered under `host` too; made by `build` where it is not in use.
 
-        `build` gets the list that is left from an earlier use, unless it is older than a list may be on disk.
+        `build` gets the list that is left from an earlier use, unless that was longer ago than a list may be on disk.
         """
         # Under the lock, or a service that `clear` has just ended might be remembered for ever.
         with self._lock:
@@ -66,9 +66,9 @@ class Roster:
             if service is None:
                 if self._sweeps:
                     self._sweep()
-                rested = self.resting.get(name.value)
-                fresh = rested is not None and time.monotonic() - rested.at <= MAX_AGE
-                service = self.services[name.value] = build(name, rested if fresh else None)
+                self._drop_old(time.monotonic())
+                _, rested = self.resting.get(name.value, (0.0, None))
+                service = self.services[name.value] = build(name, rested)
                 self.resting.pop(name.value, None)
             service.used = time.monotonic()
             if host is not None:
@@ -106,7 +106,7 @@ class Roster:
         if service is None or self._idle is None:
             return None
         service.released = True
-        left = service.used + self._idle - time.monotonic()
+        left = service.used + self._idle - (now := time.monotonic())
         if left > 0:
             service.released = False
             return left
@@ -114,9 +114,19 @@ class Roster:
         self._by_host = {host: each for host, each in self._by_host.items() if each is not service}
         latest = service.watch.course.snapshot
         last = latest.last if isinstance(latest, Failed) else latest
+        self._drop_old(now)
         if isinstance(last, Ready):
-            self.resting[name] = last
+            self.resting[name] = (now, last)
         return None
+
+    def _drop_old(self, now: float) -> None:
+        # By the time of the release and not of the list: where a registry tells of changes only, a list may have been
+        # in use, and right, for days.
+        while self.resting:
+            name, (since, _) = next(iter(self.resting.items()))
+            if now - since <= MAX_AGE:
+                break
+            del self.resting[name]
 
 
 def expire(roster: ref[Roster], name: str) -> float | None:

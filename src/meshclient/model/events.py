@@ -61,7 +61,8 @@ class MassRemovalHeld:
         source: the registry.
         kept: how many endpoints calls go on to, the removed ones among them.
         removed: how many of those the registry lists no more.
-        until: seconds on the runtime's monotonic clock after which the registry is believed if it still says so.
+        until: seconds on the runtime's monotonic clock after which the registry is believed if it still says so; an
+            outage meanwhile puts it off by as long.
     """
 
     service: str

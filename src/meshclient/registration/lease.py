@@ -81,7 +81,8 @@ class Lease:
     @property
     def listed(self) -> bool:
         """Whether the registry has the instance by this process's doing, as far as is known here."""
-        return self._stay.listed.is_set()
+        # In a forked child the job is over, whatever the parent's had reached.
+        return self._stay.listed.is_set() and not self._job.ended.done()
 
     def close(self, *, linger: bool = False) -> None:
         """Take the instance out of the registry; returns when it is out, or after a few seconds.

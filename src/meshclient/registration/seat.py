@@ -74,7 +74,14 @@ class Seat:
         """The seat for this instance in this registry; workers that register the same instance share it."""
         endpoint = registration.endpoint
         parts = (source, registration.service.value, endpoint.id, endpoint.host, str(endpoint.port))
-        return cls(runtime_folder(os.environ), hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32])
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        try:
+            return cls(runtime_folder(os.environ), key)
+        except OSError as exc:
+            # No folder for temporary files, as in a container whose file system is read-only.
+            seat = cls(Path(), key)
+            seat._go_alone(exc)
+            return seat
 
     def take(self) -> bool:
         """Whether this process registers the instance; if not, it counts as waiting from now on."""
@@ -154,11 +161,17 @@ class Seat:
 
 
 def runtime_folder(environ: Mapping[str, str]) -> Path:
-    """The user's folder for lock files: below ``XDG_RUNTIME_DIR``, else that for temporary files."""
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir():
-        return Path(runtime, "meshclient")
+    """The user's folder for lock files: below ``XDG_RUNTIME_DIR``, else that for temporary files.
+
+    Raises OSError where there is neither.
+    """
     user = os.getuid() if hasattr(os, "getuid") else ""
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if runtime:
+        with contextlib.suppress(OSError):
+            # A server that has changed its user since its start still has the variable of the one before.
+            if Path(runtime).stat().st_uid == user:
+                return Path(runtime, "meshclient")
     return Path(tempfile.gettempdir(), f"meshclient-{user}")
 
 

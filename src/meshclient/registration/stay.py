@@ -32,6 +32,8 @@ _LOG = logging.getLogger("meshclient.registration")
 RENEWALS_PER_TTL = 3
 # Seconds given to the registry for the farewell; the process may be on its way out.
 LEAVE_TIMEOUT = 3.0
+# Seconds given to the registrar to release its connections.
+CLOSE_TIMEOUT = 0.5
 # Seconds between two tries to become the one that registers; up to half less.
 SEAT_PAUSE = 1.0
 # Seconds for a health check of the own instance, at most.
@@ -102,7 +104,7 @@ class Stay:
         """Do what is due; the seconds until something is due again."""
         fit = await self._fit()
         if not fit and not self.listed.is_set():
-            return self._rng.uniform(self._fitness.pause / 2, self._fitness.pause)
+            return self._until_next_check()
         try:
             await (self._speak() if fit else self._step_back())
         except Exception as exc:  # noqa: BLE001 - whatever it is, the service must go on
@@ -116,7 +118,10 @@ class Stay:
         if self._troubled and fit:
             self._warn("is registered")
         self._bound, self._troubled = BACKOFF_FIRST, False
-        return self._between * self._rng.uniform(1 - JITTER, 1 + JITTER)
+        return self._between * self._rng.uniform(1 - JITTER, 1 + JITTER) if fit else self._until_next_check()
+
+    def _until_next_check(self) -> float:
+        return self._rng.uniform(self._fitness.pause / 2, self._fitness.pause)
 
     async def _fit(self) -> bool:
         before = self._fitness
@@ -175,11 +180,19 @@ class Stay:
             self.listed.clear()
             if self._seat is not None:
                 self._seat.release()
-            await self._registrar.close()
+            await self._close()
             self._tell_entered()
             self.out.set_result(None)
         if self.linger:
             await self._linger()
+
+    async def _close(self) -> None:
+        # A plugin that fails here must not cost callers the time that follows.
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._registrar.close()
+        except Exception as exc:  # noqa: BLE001 - nobody is left to handle it
+            self._warn("its connections could not be closed: " + describe(exc))
 
     async def _linger(self) -> None:
         wished = self._terms.propagation

@@ -40,7 +40,7 @@ def view(service: Any) -> tuple[list[Row], int]:
     """The instances and the revision as the data plane shows them now."""
     if not hasattr(service, "mc_events"):
         service.mc_events, service.mc_shown, service.mc_revision = [], ([], 0), 0
-    while service.mc_events and service.mc_events[0][0] <= time.time():
+    while service.mc_events and service.mc_events[0][0] + CLOUDMAP.delay <= time.time():
         service.mc_shown = service.mc_events.pop(0)[1]
     shown: tuple[list[Row], int] = service.mc_shown
     return shown
@@ -52,7 +52,7 @@ def publish(service: Any, *, counts: bool = True) -> None:
     if counts:
         service.mc_revision += 1
     rows = [Row(i.instance_id, dict(i.attributes), i.health_status) for i in service.instances]
-    service.mc_events.append((time.time() + CLOUDMAP.delay, (rows, service.mc_revision)))
+    service.mc_events.append((time.time(), (rows, service.mc_revision)))
     view(service)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meshclient import Mesh
-from meshclient.discovery.runtime import background
+from meshclient.discovery.course import Basis
+from meshclient.discovery.runtime import background, on_demand
 from meshclient.discovery.runtime.saving import GAP, REFRESH, pause
 from meshclient.discovery.state_folder import StateFolder
 from meshclient.model.endpoint import Endpoint
@@ -19,11 +22,12 @@ from meshclient.model.snapshot import Empty, Failed, Ready
 from meshclient.testing import FakeResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from meshclient.discovery.state_folder import Found, StateFile
     from meshclient.model.events import Event
+    from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Snapshot
 
 BOUND = 10.0
@@ -200,8 +204,6 @@ def test_a_folder_that_cannot_be_written_costs_one_warning_and_no_call(
 def test_a_disk_that_hangs_holds_up_a_failure_for_a_moment_only(
     state: Path, registry: FakeResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     release = threading.Event()
 
     def hang(self: StateFile) -> Found:
@@ -215,6 +217,69 @@ def test_a_disk_that_hangs_holds_up_a_failure_for_a_moment_only(
         release.set()
     assert isinstance(snapshot, Failed)
     assert snapshot.cause.endswith("the list on disk could not be read within 0.05s")
+
+
+class Silent:
+    """Neither answers nor fails, as behind a firewall that drops what is sent, until it is told to."""
+
+    source = SOURCE
+
+    def __init__(self) -> None:
+        self.speak = threading.Event()
+
+    async def watch(self, name: ServiceName) -> AsyncIterator[Ready]:
+        while not self.speak.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0.005)
+        yield Ready(ENDPOINTS[:1], source=self.source)
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Silent:
+    monkeypatch.setattr(background, "SILENCE", 0.05)
+    monkeypatch.setattr(on_demand, "SILENCE", 0.05)
+    return Silent()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_registry_that_says_nothing_is_not_waited_for_where_there_is_a_list(
+    state: Path, silent: Silent, mode: str
+) -> None:
+    kept(state, 7200.0)
+    with Mesh(silent, state_dir=state, mode=mode) as mesh:
+        snapshot = settled(mesh)
+        assert isinstance(snapshot, Failed)
+        assert snapshot.cause == "no answer within 0.05s"
+        assert snapshot.endpoints == ENDPOINTS
+        assert mesh.service("orders").watch.course.basis is Basis.DISK
+        silent.speak.set()
+        until(lambda: settled(mesh).endpoints == ENDPOINTS[:1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_registry_that_says_nothing_is_waited_for_where_there_is_no_list(
+    state: Path, silent: Silent, mode: str
+) -> None:
+    with Mesh(silent, state_dir=state, mode=mode) as mesh:
+        assert mesh.warm("orders", timeout=0.3)["orders"].state == "pending"
+        silent.speak.set()
+        assert settled(mesh).state == "ready"
+
+
+def test_a_process_without_another_thread_is_told_of_the_failure_all_the_same(
+    state: Path, registry: FakeResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(call: object, /, *args: object) -> Found:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(background, "off_loop", refuse)
+    with Mesh(registry, state_dir=state) as mesh:
+        snapshot = settled(mesh)
+        assert isinstance(snapshot, Failed)
+        assert snapshot.cause == "connection refused; the list on disk could not be read: can't start new thread"
+        registry.set("orders", ENDPOINTS)
+        assert mesh.service("orders").snapshot.endpoints == ENDPOINTS
 
 
 def test_the_setting_may_come_from_a_variable_and_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,25 @@ def test_a_registry_that_fails_meanwhile_is_not_believed_before_it_answers() -> 
     assert hosts(course.expire(500.0, PERIOD)) == [1, 2, 3, 4]
     course = course.step(Failed("down", at=600.0, last=ready(1, at=10.0)), 600.0, PERIOD)
     assert hosts(course) == [1, 2, 3, 4]
-    assert hosts(course.step(ready(1, at=700.0), 700.0, PERIOD)) == [1]
     assert hosts(course.step(ready(1, 2, 3, 4, at=700.0), 700.0, PERIOD)) == [1, 2, 3, 4]
+
+
+def test_the_time_of_an_outage_does_not_count() -> None:
+    """A registry whose checks failed, and that then restarts, may well begin with a part of its list."""
+    course = walk(ready(1, 2, 3, 4), ready(1, at=10.0), Failed("down", at=20.0), ready(1, at=700.0))
+    assert hosts(course) == [1, 2, 3, 4]
+    assert hosts(course.expire(749.9, PERIOD)) == [1, 2, 3, 4]
+    assert hosts(course.expire(750.0, PERIOD)) == [1]
+    again = course.step(Failed("down", at=710.0), 710.0, PERIOD).step(ready(1, at=720.0), 720.0, PERIOD)
+    assert hosts(again.expire(759.9, PERIOD)) == [1, 2, 3, 4]
+    assert hosts(again.expire(760.0, PERIOD)) == [1]
+
+
+def test_of_an_outage_that_began_before_the_hold_only_what_came_after_counts() -> None:
+    half = walk(ready(1, 2, 3, 4), Failed("half of it", at=10.0), Failed("half", at=50.0, last=ready(1, at=50.0)))
+    course = half.step(ready(1, at=100.0), 100.0, PERIOD)
+    assert hosts(course.expire(159.9, PERIOD)) == [1, 2, 3, 4]
+    assert hosts(course.expire(160.0, PERIOD)) == [1]
 
 
 def test_a_removal_in_what_is_left_of_a_union_is_held_too() -> None:
@@ -256,6 +273,9 @@ def test_a_watch_holds_through_an_outage_that_outlasts_the_time() -> None:
         clock.advance(10 * PERIOD)
         registry.fail("orders", "still")
         assert size() == 8
+        registry.set("orders", [FLEET[0]])
+        assert size() == 8
+        clock.advance(PERIOD)
         registry.set("orders", [FLEET[0]])
         assert size() == 1
     finally:

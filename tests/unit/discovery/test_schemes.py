@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from meshclient.discovery import schemes
 from meshclient.discovery.composition import FirstAnswering, Union
 from meshclient.discovery.schemes import BUILT_IN, DISTRIBUTIONS, RESOLVERS, installed, load, open_resolver
 from meshclient.discovery.static import StaticResolver
-from meshclient.errors import ConfigError, PluginError
+from meshclient.errors import ConfigError, PluginError, PluginNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,3 +213,9 @@ def test_an_operator_without_white_space_is_not_swallowed_by_an_option(text: str
     with pytest.raises(ConfigError, match="holds a second resolver: write white space on both sides") as caught:
         open_resolver(text)
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.skipif(not entry_points(group="meshclient.registrars", name="route53"), reason="needs meshclient-aws")
+def test_a_scheme_that_can_only_be_registered_at_says_so() -> None:
+    with pytest.raises(PluginNotFound, match=r"'route53' does not exist: services can be registered there, and not"):
+        open_resolver("route53://example.internal")

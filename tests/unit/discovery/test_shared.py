@@ -148,3 +148,34 @@ def test_another_event_loop_has_a_stream_of_its_own() -> None:
             return await anext(values)
 
     assert [asyncio.run(first()), asyncio.run(first())] == [1, 2]
+
+
+def test_who_comes_while_the_stream_ends_begins_another() -> None:
+    async def check() -> None:
+        ending, may_end = asyncio.Event(), asyncio.Event()
+        begun: list[int] = []
+
+        async def source() -> AsyncIterator[int]:
+            begun.append(len(begun) + 1)
+            try:
+                yield begun[-1]
+                await asyncio.Event().wait()
+            finally:
+                ending.set()
+                await may_end.wait()
+
+        shared = Shared(source)
+        last = shared.subscribe()
+        async with asyncio.timeout(BOUND):
+            assert await anext(last) == 1
+            leaving = asyncio.create_task(last.aclose())
+            await ending.wait()
+            async with aclosing(shared.subscribe()) as another:
+                coming = asyncio.create_task(anext(another))
+                await asyncio.sleep(0)
+                may_end.set()
+                await leaving
+                assert await coming == 2
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(check())

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshclient import Mesh
 from meshclient.discovery.state_folder import MAX_AGE, SKEW, Found, StateFolder
 from meshclient.discovery.stored_form import encode
+from meshclient.errors import ConfigError
 from meshclient.model.endpoint import Endpoint, Health
 
 if TYPE_CHECKING:
@@ -238,3 +240,30 @@ def test_threads_that_write_one_file_leave_a_whole_one(folder: StateFolder) -> N
         thread.join()
     assert file.read().endpoints == ENDPOINTS
     assert len(list(folder.path.iterdir())) == 1
+
+
+def test_what_a_killed_process_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    file = StateFolder(tmp_path).file(SOURCE, "orders")
+    file.write(ENDPOINTS)
+    old, young, foreign = (tmp_path / name for name in (".meshclient-a.tmp", ".meshclient-b.tmp", ".other.tmp"))
+    for path in (old, young, foreign):
+        path.write_text("half of a")
+    for path in (old, foreign):
+        os.utime(path, (1, 1))
+    StateFolder(tmp_path).file(SOURCE, "orders").write(ENDPOINTS)
+    assert {path.name for path in tmp_path.iterdir()} == {file.path.name, young.name, foreign.name}
+
+
+def test_a_list_is_written_under_the_name_that_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(self: Path, target: Path) -> None:
+        assert self.match(".meshclient-*.tmp")
+        raise OSError
+
+    monkeypatch.setattr("pathlib.Path.replace", kill)
+    StateFolder(tmp_path).file(SOURCE, "orders").write(ENDPOINTS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_home_of_nobody_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigError, match=r"state_dir '~nobody-by-this-name/x': .* write a whole path"):
+        Mesh("static://10.0.0.1:80", state_dir="~nobody-by-this-name/x")

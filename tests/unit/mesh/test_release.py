@@ -16,6 +16,7 @@ import pytest
 from meshclient import Mesh
 from meshclient.discovery.runtime.background import BackgroundWatch
 from meshclient.discovery.runtime.loop import BackgroundLoop
+from meshclient.discovery.state_folder import MAX_AGE
 from meshclient.errors import ResolverUnavailable
 from meshclient.mesh import roster
 from meshclient.model.endpoint import Endpoint, Health
@@ -75,7 +76,7 @@ def test_the_next_call_starts_from_the_last_list_and_watches_again() -> None:
     with Mesh(registry, discovery=QUICK, observers=[told.append]) as mesh:
         mesh.warm("orders")
         until(lambda: released(mesh) and watched(registry) == 0)
-        was = mesh._roster.resting["orders"]
+        _, was = mesh._roster.resting["orders"]
         registry.set("orders", [ENDPOINTS[0]])
         service = mesh.service_of("http", "orders")
         assert service is not None
@@ -158,6 +159,37 @@ def test_a_registry_that_is_slow_to_answer_again_is_not_waited_for(monkeypatch: 
         # Not for ever: addresses of a day ago may be somebody else's.
         monkeypatch.setattr(roster, "MAX_AGE", 0.0)
         assert isinstance(mesh.service("orders").snapshot, Pending)
+
+
+def aged(mesh: Mesh, seconds: float) -> None:
+    resting = mesh._roster.resting
+    for name, (since, last) in list(resting.items()):
+        resting[name] = (since - seconds, last)
+
+
+def test_lists_that_nobody_asked_for_in_a_day_are_forgotten() -> None:
+    names = [f"tenant-{number}" for number in range(20)]
+    registry = FakeResolver(dict.fromkeys([*names, "other"], ENDPOINTS))
+    with Mesh(registry, discovery=QUICK) as mesh:
+        mesh.warm(*names)
+        until(lambda: released(mesh))
+        assert set(mesh._roster.resting) == set(names)
+        aged(mesh, MAX_AGE)
+        mesh.warm("other")
+        until(lambda: released(mesh))
+        assert set(mesh._roster.resting) == {"other"}
+
+
+def test_a_list_that_did_not_change_for_days_is_not_forgotten_for_that() -> None:
+    """A registry that tells of changes only said it long ago, and it was right until the release."""
+    registry = FakeResolver({"orders": ENDPOINTS})
+    with Mesh(registry, discovery=QUICK) as mesh:
+        mesh.warm("orders")
+        until(lambda: released(mesh))
+        since, last = mesh._roster.resting["orders"]
+        mesh._roster.resting["orders"] = (since, replace(last, at=last.at - 2 * MAX_AGE))
+        registry.fail("orders")
+        assert mesh.service("orders").snapshot.endpoints == tuple(ENDPOINTS)
 
 
 def test_names_that_nobody_knows_leave_nothing() -> None:
@@ -290,4 +322,4 @@ def test_fifty_services_of_a_hundred_endpoints_are_one_task_each_and_leave_nothi
         mesh.warm(*names)
         until(lambda: released(mesh) and watched(registry) == 0)
         until(lambda: loop._loop is None and not loop._jobs)
-        assert {len(mesh._roster.resting[name].endpoints) for name in names} == {100}
+        assert {len(mesh._roster.resting[name][1].endpoints) for name in names} == {100}

@@ -105,6 +105,37 @@ def test_a_forked_child_neither_renews_nor_ends_its_parents_lease(
     assert said == ["parent register", "child ends", "parent closes", "parent deregister", "parent close"]
 
 
+def test_a_forked_child_has_nothing_listed(run: Callable[[str], list[str]]) -> None:
+    said = run(FORK.format(child="say(str(lease.listed))", exit="os._exit(0)"))
+    assert said == [
+        "parent register",
+        "child False",
+        "child ends",
+        *["parent closes", "parent deregister", "parent close"],
+    ]
+
+
+@pytest.mark.parametrize("off", ["off_loop", "asyncio.to_thread"])
+def test_a_registrar_that_blocks_says_farewell_where_no_thread_can_be_started_any_more(
+    run: Callable[[str], list[str]], off: str
+) -> None:
+    # As from CPython 3.12 on, once the main thread has ended.
+    program = """
+from meshclient.discovery.resolver import off_loop
+real = threading.Thread.start
+def start(thread):
+    if not threading.main_thread().is_alive():
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+    real(thread)
+threading.Thread.start = start
+async def deregister(self, registration):
+    await OFF(say, "deregister")
+Registrar.deregister = deregister
+lease = enter()
+"""
+    assert run(program.replace("OFF", off)) == STAY
+
+
 def test_a_forked_child_can_have_a_lease_of_its_own(run: Callable[[str], list[str]]) -> None:
     said = run(FORK.format(child="module.LEAVE_TIMEOUT = 3.0; enter()", exit="sys.exit()"))
     assert said == [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meshclient.registration import stay
+from meshclient.registration.fitness import PAUSE_LIMIT
+from meshclient.registration.registrar import Registration
 from meshclient.registration.terms import Terms
 from unit.registration.registry import CHECKED, MINE, WHO, Checks, Registry, close_all, closes_soon, enter
 
@@ -22,6 +25,10 @@ GATED = Terms(wait_ready=True)
 def checks(monkeypatch: pytest.MonkeyPatch) -> Checks:
     made = Checks()
     monkeypatch.setattr(stay, "probe", made)
+    # In haste: 1 to 4 ms between checks of an instance that is not fit.
+    monkeypatch.setattr("meshclient.registration.fitness.PAUSE_FIRST", 0.001)
+    monkeypatch.setattr("meshclient.registration.fitness.PAUSE_LIMIT", 0.004)
+    monkeypatch.setattr("meshclient.registration.stay.PAUSE_LIMIT", 0.004)
     return made
 
 
@@ -58,11 +65,8 @@ def test_an_instance_that_is_not_ready_holds_nobody_up(
 
 
 def test_an_instance_that_is_never_ready_is_spoken_of_once_and_never_listed(
-    checks: Checks, leases: list[Lease], log: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    checks: Checks, log: Callable[[], list[str]]
 ) -> None:
-    monkeypatch.setattr("meshclient.registration.fitness.PAUSE_FIRST", 0.001)
-    monkeypatch.setattr("meshclient.registration.fitness.PAUSE_LIMIT", 0.004)
-    monkeypatch.setattr(stay, "PAUSE_LIMIT", 0.004)
     registry = Registry()
     lease = enter(registry, CHECKED, GATED)
     checks.until(8)
@@ -105,6 +109,27 @@ def test_an_instance_leaves_after_three_failures_in_a_row_and_comes_back_with_a_
         f"{WHO} is taken out until its health check passes again: GET /healthz answered 503",
         f"{WHO} passes its health check",
     ]
+
+
+def test_after_it_was_taken_out_it_is_looked_at_often(
+    checks: Checks, leases: list[Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await real(0.001)
+
+    monkeypatch.setattr("meshclient.registration.stay.asyncio.sleep", sleep)
+    registry = Registry()
+    rare = Registration(CHECKED.service, CHECKED.endpoint, health="/healthz", ttl=60.0)
+    leases.append(enter(registry, rare, Terms(wait_ready=False)))
+    registry.until(lambda: "deregister" in registry.said)
+    checks.until(3)
+    # Two checks that failed while it was listed, and those after the third.
+    assert all(18 <= pause <= 22 for pause in pauses[:2]), pauses
+    assert max(pauses[2:5]) <= PAUSE_LIMIT, pauses
 
 
 def test_an_instance_that_cannot_be_taken_out_is_tried_again(

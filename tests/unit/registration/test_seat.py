@@ -236,6 +236,23 @@ def test_the_folder_is_the_users_own(tmp_path: Path) -> None:
     assert runtime_folder({}) == runtime_folder({"XDG_RUNTIME_DIR": str(tmp_path / "gone")}) == fallback
 
 
+def test_the_folder_of_the_user_before_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = os.getuid() + 1
+    monkeypatch.setattr("meshclient.registration.seat.os.getuid", lambda: other)
+    assert runtime_folder({"XDG_RUNTIME_DIR": str(tmp_path)}) == Path(tempfile.gettempdir(), f"meshclient-{other}")
+
+
+def test_without_any_folder_for_temporary_files_each_registers_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    seats = [Seat.of("a://", MINE) for _ in range(2)]
+    assert [seat.take() for seat in seats] == [True, True]
+    assert [leave(seat) for seat in seats] == [True, True]
+
+
 def test_a_seat_belongs_to_one_instance_in_one_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     other = Registration(MINE.service, Endpoint("10.0.0.1", 8081, id="orders-1"))

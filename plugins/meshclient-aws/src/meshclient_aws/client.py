@@ -2,9 +2,8 @@
 
 boto3 brings what is not this project's business: credentials from a dozen places, signing, endpoints. It blocks, so
 every call runs on a thread of its own. It does not retry here: the runtime keeps the last answer and knows when to ask
-again. The client is made with the first call, off the loop as well (it reads megabytes of service models), and made
-anew after a fork, since both processes would share its sockets, and after AWS has refused the credentials, so that
-rotated ones are read without a restart.
+again. The client is made with the first call, off the loop as well, and made anew after a fork, since both processes
+would share its sockets, and after AWS has refused the credentials, so that rotated ones are read without a restart.
 """
 
 from __future__ import annotations
@@ -13,27 +12,24 @@ import asyncio
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from meshclient.discovery.resolver import off_loop
 from meshclient.model.duration import format_duration
+from meshclient_aws.boto import make_client
 from meshclient_aws.errors import UNTRUSTED, AwsDenied, AwsError, AwsUnreachable, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from meshclient_aws.boto import Boto
     from meshclient_aws.options import AwsOptions
 
-# Watches of many names share a client; each has at most one call under way.
-_CONNECTIONS = 50
 # botocore's limits are for connecting and for each silence; an answer that drips is given up after this many of them.
 PATIENCE = 3
-
-
-class Boto(Protocol):
-    """What is used of a boto3 client: its operations are methods, named in snake case."""
-
-    def __getattr__(self, operation: str) -> Callable[..., Mapping[str, object]]: ...
+# boto3's names of services whose IAM actions begin otherwise ("Actions, resources, and condition keys for Amazon
+# DynamoDB", AWS Service Authorization Reference).
+_IAM_PREFIXES = {"dynamodbstreams": "dynamodb"}
 
 
 @dataclass
@@ -97,7 +93,8 @@ class AwsClient:
             code, message = str(error.get("Code", "")), str(error.get("Message", ""))
             if code in UNTRUSTED:
                 self._held.drop(boto)
-            raise refusal(code, message, what, f"{self._service}:{_camel(operation)}") from None
+            action = f"{_IAM_PREFIXES.get(self._service, self._service)}:{_camel(operation)}"
+            raise refusal(code, message, what, action) from None
         except (
             boto_errors.NoCredentialsError,
             boto_errors.PartialCredentialsError,
@@ -108,14 +105,26 @@ class AwsClient:
             self._held.drop(boto)
             raise AwsDenied(f"{what} was not sent: {exc}") from None
         except (boto_errors.NoRegionError, boto_errors.ProfileNotFound) as exc:
-            advice = "add region=... or profile=... to the URI, or set AWS_REGION or AWS_PROFILE"
+            advice = (
+                "add region=... or profile=... to the URI (--region or --profile to a command), "
+                "or set AWS_REGION or AWS_PROFILE"
+            )
             raise AwsError(f"{what} was not sent ({exc}): {advice}") from None
         except boto_errors.ParamValidationError as exc:
             raise AwsError(f"{what} was not sent: {exc}") from None
-        except boto_errors.BotoCoreError as exc:
-            raise AwsUnreachable(f"{what} was not answered: {exc}") from None
-        except (ResponseParserError, ValueError, KeyError, TypeError) as exc:
-            # botocore's parsers raise whatever they stumble over in an answer that is not the service's.
+        except (
+            boto_errors.BotoCoreError,
+            # What botocore's parsers stumble over in an answer that is not the service's.
+            ResponseParserError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as exc:
+            if boto is None:  # a region, endpoint or configuration file of which botocore can make nothing
+                raise AwsError(f"{what} was not sent: {exc}") from None
+            if isinstance(exc, boto_errors.BotoCoreError):
+                raise AwsUnreachable(f"{what} was not answered: {exc}") from None
             raise AwsError(f"{what} was answered with something malformed: {exc!r}") from None
 
     def _boto(self) -> Boto:
@@ -124,30 +133,12 @@ class AwsClient:
             held = self._held = _Held()
         with held.lock:
             if held.boto is None:
-                held.boto = _make(self._service, self._options)
+                held.boto = make_client(self._service, self._options)
             return held.boto
 
     def _what(self, operation: str, about: str) -> str:
         where = self._options.endpoint_url or self._options.region or "the default region"
         return f"AWS {_camel(operation)} for {about} at {where}"
-
-
-def _make(service: str, options: AwsOptions) -> Boto:
-    from boto3.session import Session
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=options.timeout,
-        read_timeout=options.timeout,
-        retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=_CONNECTIONS,
-        tcp_keepalive=True,
-        user_agent_extra="meshclient",
-        # Cloud Map's data plane has a host name of its own, which an address of the user's choice has not.
-        inject_host_prefix=not options.endpoint_url,
-    )
-    session = Session(region_name=options.region or None, profile_name=options.profile or None)
-    return cast("Boto", session.client(service, endpoint_url=options.endpoint_url or None, config=config))
 
 
 def _camel(operation: str) -> str:

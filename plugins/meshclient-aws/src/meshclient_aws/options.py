@@ -34,12 +34,13 @@ class AwsOptions:
         Raises ConfigError where one is wrong.
         """
         endpoint_url = uri.text("endpoint_url")
-        if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
-            raise ConfigError(f"endpoint_url={endpoint_url!r} in {uri} is not a URL: write http://... or https://...")
+        # Before anything else: other errors show the whole URI.
         if "@" in endpoint_url:
             raise ConfigError(
                 f"endpoint_url of a {uri.scheme}:// URI holds a user or password: AWS takes neither there"
             )
+        if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
+            raise ConfigError(f"endpoint_url={endpoint_url!r} in {uri} is not a URL: write http://... or https://...")
         timeout = uri.duration("timeout", 5.0)
         if not timeout > 0:
             raise ConfigError(f"timeout={timeout:g} in {uri} must be above 0 seconds")

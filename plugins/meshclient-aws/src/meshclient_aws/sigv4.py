@@ -9,6 +9,7 @@ with the name that the receiver knows (``https://orders.example.on.aws``), not w
 from __future__ import annotations
 
 import math
+import os
 import time
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -169,7 +170,8 @@ class SigV4Auth(httpx.Auth):
         if session is None:
             from boto3.session import Session as BotoSession
 
-            session = cast("Session", BotoSession())
+            # boto3 reads AWS_DEFAULT_REGION alone, where AWS's other SDKs, ECS and Lambda say AWS_REGION.
+            session = cast("Session", BotoSession(region_name=os.environ.get("AWS_REGION") or None))
         credentials, region = session.get_credentials(), self._region or session.region_name
         if credentials is None:
             raise AwsDenied(

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meshclient.discovery import supervision
 from meshclient.discovery.resolver import ResolverUri
 from meshclient_aws import CloudMapRegistrar, CloudMapResolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from servers.aws import Aws
 
@@ -71,11 +73,22 @@ class Space:
             + (f"&{options}" if options else "")
         )
 
+    def shared(self, folder: Path) -> str:
+        """The URI of processes that meet in this folder; whoever asks may be silent for a minute."""
+        options = f"interval=300ms&health_interval=10m&timeout=20s&share=on&share_dir={folder}"
+        return f"cloudmap://{self.name}?region=us-east-1&endpoint_url={self.url}&{options}"
+
     def resolver(self, options: str = "interval=100ms", *, url: str = "") -> CloudMapResolver:
         return CloudMapResolver(self.uri(options, url=url))
 
     def registrar(self, options: str = "interval=100ms", *, url: str = "") -> CloudMapRegistrar:
         return CloudMapRegistrar(self.uri(options, url=url))
+
+
+@pytest.fixture(autouse=True)
+def _soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch that has failed starts again a little sooner: a good third of these tests wait for that."""
+    monkeypatch.setattr(supervision, "BACKOFF_FIRST", 0.02)
 
 
 @pytest.fixture(scope="session")

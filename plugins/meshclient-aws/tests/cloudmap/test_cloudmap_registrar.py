@@ -153,18 +153,28 @@ def test_renewing_reports_health(kit: Kit, space: Space) -> None:
     asyncio.run(check())
 
 
-def test_registering_waits_until_it_is_done(space: Space, aws: Aws) -> None:
-    mine = registration()
+def test_registering_and_leaving_wait_until_it_is_done(space: Space, aws: Aws) -> None:
+    mine, registrar = registration(), space.registrar()
     space.service("orders")
-    aws.delay(0.6)
+    aws.delay(60)
+
+    async def awaited(job: asyncio.Task[None]) -> None:
+        """Let the operation succeed once somebody asks for it."""
+        async with asyncio.timeout(10):
+            while not aws.calls().get("GetOperation"):  # noqa: ASYNC110 - it is the server that is asked
+                await asyncio.sleep(0.02)
+        assert not job.done()
+        await asyncio.to_thread(aws.delay, 0)
+        await job
 
     async def check() -> None:
         with pytest.raises(AwsError, match="not done after 200ms"):
             await space.registrar("settle=200ms").register(mine)
-        await space.registrar().register(mine)
-        assert mine.endpoint.id in await asyncio.to_thread(space.listed, "orders")
-        await space.registrar().deregister(mine)
-        assert not await asyncio.to_thread(space.listed, "orders")
+        for act, listed in ((registrar.register, [mine.endpoint.id]), (registrar.deregister, [])):
+            await asyncio.to_thread(aws.delay, 60)
+            aws.calls(clear=True)
+            await awaited(asyncio.create_task(act(mine)))
+            assert list(await asyncio.to_thread(space.listed, "orders")) == listed
 
     asyncio.run(check())
 
@@ -191,7 +201,7 @@ def test_a_failure_is_told_and_passes(  # noqa: PLR0917 - what is tested, then t
     mine = registration()
     space.service("orders")
     proxy = fault_proxy.http("127.0.0.1", aws.port)
-    limit = "300ms" if isinstance(fault, HttpFault) and fault.hang else "5s"
+    limit = "100ms" if isinstance(fault, HttpFault) and fault.hang else "5s"
     registrar = space.registrar(f"timeout={limit}", url=proxy.url)
     calls: list[Callable[[Registration], object]] = [registrar.register, registrar.renew, registrar.deregister]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,10 +33,11 @@ LONG = 3600.0
 class Table:
     """A table of a test's own, and the URI that leads to it."""
 
-    def __init__(self, url: str, *, streams: bool = True, name: str = "") -> None:
-        self.name = name or f"registry-{secrets.token_hex(4)}"
+    def __init__(self, url: str, *, streams: bool = True, ttl: bool = True) -> None:
+        self.name = f"registry-{secrets.token_hex(4)}"
         self.url = url
         self._streams = streams
+        self._ttl = ttl
         self.create()
 
     def create(self) -> None:
@@ -45,8 +45,9 @@ class Table:
         if not self._streams:
             del wanted["StreamSpecification"]
         self.call("CreateTable", **wanted)
-        ttl = {"Enabled": True, "AttributeName": "expires"}
-        self.call("UpdateTimeToLive", TableName=self.name, TimeToLiveSpecification=ttl)
+        if self._ttl:
+            ttl = {"Enabled": True, "AttributeName": "expires"}
+            self.call("UpdateTimeToLive", TableName=self.name, TimeToLiveSpecification=ttl)
 
     def call(self, operation: str, **parameters: object) -> Any:
         return dynamodb_call(self.url, operation, **parameters)
@@ -137,16 +138,6 @@ class Tables:
         return f"web-{secrets.token_hex(4)}"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """Reading AWS's service models takes longer than most tests: once for all of them."""
-    from botocore import session
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "create_loader", functools.cache(session.create_loader))
-        yield
-
-
 @pytest.fixture
 def tables() -> Tables:
     return Tables()
@@ -169,6 +160,12 @@ def table(dynamodb: DynamoDbLocal) -> Table:
 def plain_table(dynamodb: DynamoDbLocal) -> Table:
     """A new table without a stream on DynamoDB Local."""
     return Table(dynamodb.url, streams=False)
+
+
+@pytest.fixture
+def hoard(dynamodb: DynamoDbLocal) -> Table:
+    """A new table on DynamoDB Local that keeps what has expired: a TTL is at work there within a second, not days."""
+    return Table(dynamodb.url, streams=False, ttl=False)
 
 
 @pytest.fixture

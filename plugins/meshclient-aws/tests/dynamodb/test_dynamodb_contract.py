@@ -73,7 +73,7 @@ class Contract(ResolverContract):
 
 class TestStreamsContract(Contract):
     many = 1000
-    options = ("streams=on", "interval=2s")
+    options = ("streams=on", "interval=500ms")
 
 
 class TestPollingContract(Contract):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshclient.model.snapshot import Empty, Failed, Ready
+from servers.process import wait_until
 
 if TYPE_CHECKING:
     from conftest import Kit
@@ -20,18 +21,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.registry("dynamodb", "watch")
 
 
+class Wall:
+    """A clock that a test sets."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def soon(seconds: float) -> dict[str, str]:
     return {"N": f"{time.time() + seconds:.3f}"}
 
 
-def test_an_expired_item_is_not_listed(kit: Kit, plain_table: Table, tables: Tables) -> None:
+def test_an_expired_item_is_not_listed(kit: Kit, hoard: Table, tables: Tables) -> None:
     name = tables.fresh()
-    plain_table.put(name, 1, expires=soon(-1))
-    second = plain_table.put(name, 2)
-    plain_table.put(f"{name}-dead", 1, expires=soon(-1))
+    hoard.put(name, 1, expires=soon(-1))
+    second = hoard.put(name, 2)
+    hoard.put(f"{name}-dead", 1, expires=soon(-1))
 
     async def check() -> None:
-        resolver = plain_table.resolver("streams=off")
+        resolver = hoard.resolver("streams=off")
         async with kit.watch(resolver, name) as watch:
             await watch.ready(second)
         async with kit.watch(resolver, f"{name}-dead") as watch:
@@ -56,20 +67,25 @@ def test_an_item_without_an_end_stays(kit: Kit, plain_table: Table, tables: Tabl
 
 
 def test_the_watch_wakes_for_each_expiry_without_asking(
-    kit: Kit, plain_table: Table, tables: Tables, fault_proxy: FaultProxies
+    kit: Kit, hoard: Table, tables: Tables, fault_proxy: FaultProxies
 ) -> None:
     name = tables.fresh()
-    proxy = fault_proxy.http("127.0.0.1", int(plain_table.url.rpartition(":")[2]))
-    plain_table.put(name, 1, expires=soon(0.8))
-    second = plain_table.put(name, 2, expires=soon(1.1))
-    third = plain_table.put(name, 3)
+    proxy = fault_proxy.http("127.0.0.1", int(hoard.url.rpartition(":")[2]))
+    first = hoard.put(name, 1, expires={"N": "1000.05"})
+    second = hoard.put(name, 2, expires={"N": "1000.1"})
+    third = hoard.put(name, 3, expires={"N": "2000"})
+    wall = Wall(1000.0)
 
     async def check() -> None:
-        async with kit.watch(plain_table.resolver("streams=off", "interval=1h", url=proxy.url), name) as watch:
+        resolver = hoard.resolver("streams=off", "interval=1h", url=proxy.url, wall_clock=wall)
+        async with kit.watch(resolver, name) as watch:
+            await watch.ready(first, second, third)
+            wall.now = 1000.05
             await watch.ready(second, third)
+            wall.now = 1000.1
             await watch.ready(third)
             assert len(proxy.requests) == 1
-            assert await asyncio.to_thread(plain_table.item, name, second), "it is DynamoDB's to delete"
+            assert await asyncio.to_thread(hoard.item, name, second), "it is DynamoDB's to delete"
 
     asyncio.run(check())
 
@@ -88,26 +104,32 @@ def test_a_readers_clock_decides(kit: Kit, plain_table: Table, tables: Tables) -
 
 def test_renewals_come_by_the_stream_and_cost_no_query(kit: Kit, emulated: Table, tables: Tables, aws: Aws) -> None:
     name = tables.fresh()
-    registrar = emulated.registrar()
+    wall = Wall(1e9)
+    registrar = emulated.registrar(wall_clock=wall)
     mine, other = tables.registration(name, 1, ttl=1.0), tables.registration(name, 2)
+    aws.calls(clear=True)
+
+    def read() -> None:
+        """Wait for a read that began after this, and was answered."""
+        reads = aws.calls().get("GetRecords", 0)
+        wait_until(lambda: aws.calls().get("GetRecords", 0) >= reads + 3, 10, "reads")
 
     async def check() -> None:
         await registrar.register(mine)
-        async with kit.watch(emulated.resolver("interval=1h"), name) as watch:
+        async with kit.watch(emulated.resolver("interval=1h", wall_clock=wall), name) as watch:
             await watch.ready(mine.endpoint.id)
             both = asyncio.create_task(watch.ready(mine.endpoint.id, other.endpoint.id))
-            begun = time.monotonic()
-            await asyncio.to_thread(aws.calls, clear=True)
-            while time.monotonic() < begun + 2.5:  # longer than the ttl: without the stream it would have ended
+            await asyncio.to_thread(read)
+            for _ in range(5):  # without the stream it would have ended after two
+                wall.now += 0.5
                 await registrar.renew(mine)
-                await asyncio.sleep(0.1)
+                await asyncio.to_thread(read)
             renewed = await asyncio.to_thread(aws.calls)
             await registrar.register(other)
             await both
             assert all(isinstance(answer, Ready) for answer in watch.seen), watch.seen
-        assert renewed["UpdateItem"] > 10
-        # One is for the iterators, which stand a moment after the first list.
-        assert renewed.get("Query", 0) <= 1
+        assert renewed["UpdateItem"] == 5
+        assert renewed["Query"] == 2, "the first list, and another once the iterators stood"
 
     asyncio.run(check())
 

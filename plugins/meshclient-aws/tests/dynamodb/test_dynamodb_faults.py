@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from servers.faults import Fault
 
 pytestmark = pytest.mark.registry("dynamodb", "resolve", "faults")
-POLLING = ("streams=off", "interval=50ms", "timeout=500ms")
-STREAMING = ("interval=1h", "timeout=500ms")
+POLLING = ("streams=off", "interval=50ms", "timeout=250ms")
+STREAMING = ("interval=1h", "timeout=250ms")
 
 
 async def streaming(watch: Watch, *ids: str) -> None:
@@ -120,7 +120,7 @@ def test_slow_is_not_down(kit: Kit, table: Table, tables: Tables, fault_proxy: F
     name = tables.fresh()
     first = table.put(name, 1)
     proxy = fault_proxy.http("127.0.0.1", port(table))
-    proxy.set(HttpFault(delay=0.2))
+    proxy.set(HttpFault(delay=0.1))
 
     async def check() -> None:
         async with kit.watch(table.resolver("interval=1h", "timeout=3s", url=proxy.url), name) as watch:

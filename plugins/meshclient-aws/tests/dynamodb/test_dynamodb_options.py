@@ -52,6 +52,22 @@ def test_every_option_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    "uri",
+    [
+        "dynamodb://AKIAMINE:hush@registry",
+        "dynamodb://registry/orders?endpoint_url=http://me:hush@localhost",
+        "dynamodb://a,b?endpoint_url=me:hush@localhost",
+        "dynamodb://registry?streams=maybe&endpoint_url=http://me:hush@localhost",
+    ],
+)
+def test_a_password_in_the_wrong_place_is_refused_and_not_shown(uri: str) -> None:
+    for kind in (DynamoDbResolver, DynamoDbRegistrar):
+        with pytest.raises(ConfigError, match="holds a user or password") as caught:
+            kind(ResolverUri.parse(uri))
+        assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("uri", "words"),
     [
         ("dynamodb://", "'' in dynamodb:// is not the name of a DynamoDB table.*dynamodb://meshclient"),

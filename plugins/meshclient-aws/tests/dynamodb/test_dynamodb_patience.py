@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING
+
+import pytest
 
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.model.service import ServiceName
@@ -17,64 +20,95 @@ from meshclient_aws.dynamodb.roster import Beat
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import pytest
-
 
 class Nothing:
-    """Lists no item, and counts."""
+    """Lists no item, and notes when it was asked."""
 
-    def __init__(self) -> None:
-        self.queries = 0
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.queries: list[float] = []
 
     async def call(self, operation: str, about: str, **parameters: object) -> Mapping[str, object]:
-        self.queries += 1
+        self.queries.append(self._clock())
         return {"Items": []}
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, options: str, news: News, during: Callable[[int], None]) -> int:
-    """How often a watch has asked once `during` was called fifty times, every 10 ms."""
-    resolver = DynamoDbResolver(ResolverUri.parse(f"dynamodb://registry?{options}"))
-    resolver._client = client = Nothing()
+class OverError(Exception):
+    """The script has ended."""
+
+
+class Scripted(News):
+    """What happens every 10 ms, in a time of its own that passes while the watch waits."""
+
+    def __init__(self, happens: Callable[[int, News], None], steps: int) -> None:
+        super().__init__(streaming=True)
+        self.now = 0.0
+        self._happens = happens
+        self._steps = iter(range(steps))
+
+    async def wait(self, seconds: float) -> None:
+        self.now += min(seconds, 0.01)
+        step = next(self._steps, None)
+        if step is None:
+            raise OverError
+        self._happens(step, self)
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch, options: str, happens: Callable[[int, News], None], steps: int = 50
+) -> list[float]:
+    """When a watch has asked by the end of the script, in seconds from its beginning."""
+    news = Scripted(happens, steps)
+    client = Nothing(lambda: news.now)
+    resolver = DynamoDbResolver(ResolverUri.parse(f"dynamodb://registry?{options}"), clock=lambda: news.now)
+    resolver._client = client
     monkeypatch.setattr(resolver, "_following", lambda name: contextlib.nullcontext(news))
 
     async def follow() -> None:
         async for answer in resolver.watch(ServiceName("web")):
             assert isinstance(answer, Empty)
 
-    async def check() -> None:
-        following = asyncio.create_task(follow())
-        for number in range(50):
-            await asyncio.sleep(0.01)
-            during(number)
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
-
-    asyncio.run(check())
+    with pytest.raises(OverError):
+        asyncio.run(follow())
     return client.queries
 
 
-def test_changes_are_gathered_for_as_long_as_two_reads_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    news = News(streaming=True)
-    # At 0, 200 and 400 ms; a busy machine may take twice as long.
-    assert 2 <= asked(monkeypatch, "pace=100ms", news, lambda _: news.tell(Change("web", "a"))) <= 6
+def test_changes_without_a_pause_cost_a_query_per_read_and_wait_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def happens(_: int, news: News) -> None:
+        news.tell(Change("web", "a"))
+
+    queries = asked(monkeypatch, "pace=250ms&interval=1h", happens, steps=1000)
+    gaps = [after - before for before, after in itertools.pairwise(queries)]
+    assert len(gaps) > 10
+    assert 0.22 < min(gaps) <= max(gaps) <= 0.25
+
+
+def test_a_change_after_a_pause_is_asked_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def happens(step: int, news: News) -> None:
+        if step == 30:
+            news.tell(Change("web", "a"))
+
+    assert asked(monkeypatch, "pace=250ms&interval=1h", happens) == [0.0, pytest.approx(0.31)]
 
 
 def test_nothing_is_asked_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked(monkeypatch, "pace=1ms&interval=1h", News(streaming=True), lambda _: None) == 1
+    assert asked(monkeypatch, "pace=1ms&interval=1h", lambda *_: None) == [0.0]
 
 
 def test_a_watch_polls_while_the_stream_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshclient_aws.dynamodb.options.POLL_INTERVAL", 0.05)
-    down, up = News(streaming=True), News(streaming=True)
-    assert asked(monkeypatch, "interval=1h", down, lambda _: down.turn(streaming=False)) > 3
-    assert asked(monkeypatch, "interval=1h", up, lambda _: up.turn(streaming=True)) == 1
+    assert 8 <= len(asked(monkeypatch, "interval=1h", lambda _, news: news.turn(streaming=False))) <= 12
+    assert len(asked(monkeypatch, "interval=1h", lambda _, news: news.turn(streaming=True))) == 1
 
 
 def test_a_renewal_of_an_instance_that_was_never_listed_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    news = News(streaming=True)
     beat = Change("web", "a", Beat(expires=9e9, heartbeat=1.0))
-    assert asked(monkeypatch, "pace=1ms", news, lambda number: news.tell(beat) if number == 9 else None) == 2
+
+    def happens(step: int, news: News) -> None:
+        if step == 9:
+            news.tell(beat)
+
+    assert asked(monkeypatch, "pace=1ms", happens) == [0.0, pytest.approx(0.1)]
 
 
 def test_of_many_renewals_the_latest_is_kept() -> None:

@@ -176,6 +176,24 @@ def test_an_ended_shard_leads_to_its_children() -> None:
     assert kinds == [("a", "LATEST"), ("b", "TRIM_HORIZON"), ("c", "TRIM_HORIZON")]
 
 
+def test_children_that_are_listed_late_are_looked_for_soon_and_then_less_often() -> None:
+    tree = [("z", "", False), ("a", "", True)]
+    late = described(*tree)
+    descriptions: list[Answer] = [described(("z", "", False), ("a", "", False)), late, late, late]
+    descriptions.append(described(*tree, ("b", "a", False)))
+    # By turns of z and a, then of z alone, then of z and b.
+    pages: list[Answer] = [records(), records(following=None), *[records()] * 8, records("x")]
+    reader = Reader(describe_stream=descriptions, get_records=pages)
+    looked = []
+    for now in (0.0, 0.0, 0.9, 1.0, 2.9, 3.0, 6.9, 7.0, 8.0, 66.0):
+        reader.now = now
+        reader.rounds(1)
+        looked.append(len(reader.script.named("describe_stream")))
+    assert looked == [1, 2, 2, 3, 3, 4, 4, 5, 5, 5]
+    kinds = {str(each["ShardId"]): each["ShardIteratorType"] for each in reader.script.named("get_shard_iterator")}
+    assert kinds == {"z": "LATEST", "a": "LATEST", "b": "TRIM_HORIZON"}
+
+
 def test_while_no_shard_is_open_the_tree_is_looked_at_once_a_second() -> None:
     reader = Reader(describe_stream=[described(("a", "", True))])
     reader.rounds(3)

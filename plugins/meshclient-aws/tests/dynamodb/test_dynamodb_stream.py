@@ -90,7 +90,7 @@ def test_a_disabled_stream_is_replaced_by_polling_until_it_is_back(
     aws.calls(clear=True)
 
     async def check() -> None:
-        async with kit.watch(emulated.resolver("interval=300ms"), name) as watch:
+        async with kit.watch(emulated.resolver("interval=100ms"), name) as watch:
             await streaming(watch, aws)
             await asyncio.to_thread(
                 emulated.call,
@@ -104,7 +104,7 @@ def test_a_disabled_stream_is_replaced_by_polling_until_it_is_back(
             for _ in range(3):
                 await watch.next()
             assert len(troubles(caplog)) == 1
-            assert "polled every 300ms" in troubles(caplog)[0]
+            assert "polled every 100ms" in troubles(caplog)[0]
             assert (
                 f"meshclient aws dynamodb-table {emulated.name}" in troubles(caplog)[0]
                 or "disabled" in troubles(caplog)[0]
@@ -133,7 +133,7 @@ def test_a_stream_that_is_refused_is_replaced_by_polling(
     aws.throttle("DynamoDBStreams_20120810", code=code)
 
     async def check() -> None:
-        async with kit.watch(emulated.resolver("interval=200ms"), name) as watch:
+        async with kit.watch(emulated.resolver("interval=100ms"), name) as watch:
             first = await asyncio.to_thread(emulated.put, name, 1)
             await watch.ready(first)
             await watch.until(lambda _: bool(troubles(caplog)), "a word in the log")
@@ -176,8 +176,8 @@ def test_a_reader_that_is_throttled_slows_down(kit: Kit, emulated: Table, aws: A
             await streaming(watch, aws)
             await asyncio.to_thread(aws.throttle, "GetRecords")
             await asyncio.to_thread(aws.calls, clear=True)
-            await asyncio.sleep(1.0)  # 40, 80, 160, 320 and 640 ms with their jitter, instead of 25 times 40
-            assert (await asyncio.to_thread(aws.calls))["GetRecords"] <= 7
+            await asyncio.sleep(0.5)  # 40, 80, 160 and 320 ms with their jitter, instead of 12 times 40
+            assert (await asyncio.to_thread(aws.calls))["GetRecords"] <= 6
 
     asyncio.run(check())
 

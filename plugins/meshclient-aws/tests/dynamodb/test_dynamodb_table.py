@@ -88,18 +88,48 @@ def test_a_table_that_lacks_stream_and_ttl_gets_them(dynamodb: DynamoDbLocal) ->
     assert (code, said) == (0, "its stream was enabled, its TTL was set to the attribute 'expires'\n")
 
 
-def test_a_table_with_other_keys_is_refused(dynamodb: DynamoDbLocal) -> None:
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([("id", "S", "HASH")], "id (S)"),
+        ([("service", "S", "HASH"), ("instance", "N", "RANGE")], "service (S), instance (N)"),
+    ],
+)
+def test_a_table_with_other_keys_is_refused(
+    dynamodb: DynamoDbLocal, keys: list[tuple[str, str, str]], found: str
+) -> None:
     name = fresh()
     dynamodb.call(
         "CreateTable",
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind, _ in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": role} for key, _, role in keys],
     )
     code, said = run(name, "--region", "us-east-1", "--endpoint-url", dynamodb.url)
     assert code == 1
-    assert f"table '{name}' has the key id and not service, instance: choose another name" in said
+    assert f"table '{name}' has the key {found} and not service (S), instance (S): choose another name" in said
+
+
+def test_a_ttl_on_another_attribute_is_not_taken_for_the_registrys(dynamodb: DynamoDbLocal) -> None:
+    name = fresh()
+    dynamodb.call("CreateTable", **definition(name))
+    ttl = {"Enabled": True, "AttributeName": "until"}
+    dynamodb.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=ttl)
+    code, said = run(name, "--region", "us-east-1", "--endpoint-url", dynamodb.url)
+    assert code == 1
+    assert f"the TTL of table '{name}' is set to the attribute 'until' and not to 'expires'" in said
+
+
+def test_wrong_turns_on_the_command_line_are_named() -> None:
+    code, said = run()
+    assert (code, "Missing argument 'NAME'" in said) == (2, True)
+    code, said = run("registry", "--region", "eu central 1")
+    assert (code, "'eu central 1'" in said, "was not sent" in said) == (1, True, True)
+    code, said = run("registry", "--endpoint-url", "localhost:8000")
+    assert (code, "'localhost:8000'" in said, "write http://" in said) == (1, True, True)
+    code, said = run("registry", "--endpoint-url", "http://me:hush@localhost:8000")
+    assert (code, "holds a user or password" in said, "hush" in said) == (1, True, False)
 
 
 def test_a_table_that_does_not_become_active_is_an_error(dynamodb: DynamoDbLocal, fault_proxy: FaultProxies) -> None:

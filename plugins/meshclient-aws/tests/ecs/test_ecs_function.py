@@ -204,6 +204,8 @@ ANSWER = {"Content-Type": "application/x-amz-json-1.1"}
         ({"__type": "ThrottlingException", "message": "slow"}, 400, AwsThrottled, "DescribeTasks for task"),
         ({"tasks": [{}]}, 200, AwsError, "malformed"),
         ({"tasks": [], "failures": [{"reason": "ACCESS"}]}, 200, AwsError, "did not describe task .*ACCESS"),
+        ({"tasks": [], "failures": []}, 200, AwsError, "did not describe task .*no reason"),
+        ({}, 200, AwsError, "did not describe task"),
     ],
 )
 def test_ecs_that_cannot_tell_is_an_error(  # noqa: PLR0917 - fixtures and parameters

@@ -44,7 +44,7 @@ class Endpoint:
                 """Keep quiet."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         self.environ: Mapping[str, str] = {VARIABLE: f"http://127.0.0.1:{self._server.server_port}/v4/abc"}
 

@@ -1,16 +1,12 @@
-"""A Route 53 that is exact about changes, a zone of a test's own, and a name server that serves it."""
+"""A hosted zone of a test's own, and a name server that serves it."""
 
 from __future__ import annotations
 
 import random
 import secrets
-import sys
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 
 from meshclient.discovery.resolver import ResolverUri
@@ -19,42 +15,21 @@ from meshclient.model.endpoint import Endpoint
 from meshclient.model.service import ServiceName
 from meshclient.registration.registrar import Registration
 from meshclient_aws.route53.registrar import Route53Registrar
-from servers.aws import Aws
 from servers.dns import DnsServer
 from servers.dnszone import ORIGIN
-from servers.fixtures import shared_as, started
-from servers.process import Process, spawn
+from servers.fixtures import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_TESTS = Path(__file__).resolve().parents[4] / "tests"
-_PROGRAM = Path(__file__).with_name("exact_zone.py")
-
-
-class ExactAws(Aws):
-    """moto, corrected, with exact_zone.py on top."""
-
-    _clients: ClassVar[dict[str, Any]] = {}
-
-    def client(self, service: str) -> Any:
-        """As `Aws.client`; made once, because that takes longer than the calls."""
-        key = f"{service} {self.url}"
-        if key not in self._clients:
-            self._clients[key] = super().client(service)
-        return self._clients[key]
-
-    def _launch(self, node: int) -> Process:
-        settings = [f"PYTHONPATH={_TESTS}", "PYTHONDONTWRITEBYTECODE=1"]
-        command = [sys.executable, str(_PROGRAM), "--port", str(self.port)]
-        return spawn(["env", *settings, *command], self.log(node), self.life)
+    from servers.aws import Aws
 
 
 @dataclass(frozen=True)
 class Hosted:
     """A hosted zone of the test's own, named as the zone of the test name server."""
 
-    server: ExactAws
+    server: Aws
     id: str
     name: str = ORIGIN
 
@@ -87,33 +62,19 @@ class Hosted:
             self.change(*(("DELETE", row) for row in rows))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _models_once() -> Iterator[None]:
-    """Let all clients share what boto3 otherwise reads anew for each: 80 ms a client, and there are a hundred."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
-        yield
-
-
-@pytest.fixture(scope="session")
-def route53() -> Iterator[ExactAws]:
-    with shared_as("route53", ExactAws()) as server:
-        yield server
-
-
 @pytest.fixture
-def hosted(route53: ExactAws) -> Iterator[Hosted]:
+def hosted(aws: Aws) -> Iterator[Hosted]:
     """A private zone of the test's own, empty."""
-    client = route53.client("route53")
+    client = aws.client("route53")
     made = client.create_hosted_zone(
         Name=ORIGIN,
         CallerReference=secrets.token_hex(8),
         VPC={"VPCRegion": "us-east-1", "VPCId": "vpc-0a1b2c3d"},
         HostedZoneConfig={"PrivateZone": True},
     )
-    zone = Hosted(route53, made["HostedZone"]["Id"].rpartition("/")[2])
+    zone = Hosted(aws, made["HostedZone"]["Id"].rpartition("/")[2])
     yield zone
-    route53.calm()
+    aws.calm()
     zone.clear()
     client.delete_hosted_zone(Id=zone.id)
 

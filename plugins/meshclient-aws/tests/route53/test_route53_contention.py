@@ -35,7 +35,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "PAUSE_FIRST", 0.02)
 
 
-def test_ten_instances_at_once_lose_none(hosted: Hosted, make: Make) -> None:
+def test_ten_instances_at_once_lose_none(hosted: Hosted, make: Make, hurried: None) -> None:
+    """Each conflict is another writer's success, and each of these writes once: ten attempts do for ten."""
     mine = [make.registration("orders", number) for number in range(1, 11)]
     registrars = [hosted.registrar() for _ in mine]
 
@@ -98,6 +99,20 @@ def test_asking_again_has_an_end(hosted: Hosted, make: Make, fault_proxy: FaultP
     assert sum(seen.startswith("POST") for seen in proxy.requests) == subject.ATTEMPTS
 
 
+def test_a_set_that_no_batch_can_replace_is_told_at_once_and_kept(hosted: Hosted, make: Make) -> None:
+    """A batch holds the set twice, and 32,000 characters of values at the most."""
+    values = [f"0 1 8000 an-instance-with-a-rather-long-name-{number:03}.orders.mesh.test." for number in range(300)]
+    records = [{"Value": value} for value in values]
+    full = {"Name": "_orders._tcp.mesh.test.", "Type": "SRV", "TTL": 1, "ResourceRecords": records}
+    hosted.change(("CREATE", full))
+    hosted.server.calls(clear=True)
+    with pytest.raises(AwsError, match=r"instance 'i-1' of service 'orders'.*characters limit of 32000"):
+        asyncio.run(hosted.registrar().register(make.registration("orders", 1)))
+    assert hosted.server.calls()["route53:POST"] == 1
+    assert hosted.values("_orders._tcp") == values
+    assert hosted.values("i-1.orders", "A") == []
+
+
 @pytest.mark.parametrize(
     "expected",
     [
@@ -122,7 +137,8 @@ def test_other_failures_are_told_at_once(
     fault, error, words = expected
     asyncio.run(hosted.registrar().register(make.registration("orders", 2)))
     proxy = fault_proxy.http("127.0.0.1", hosted.server.port)
-    registrar, mine = hosted.registrar("timeout=1", url=proxy.url), make.registration("orders", 1)
+    limit = "500ms" if isinstance(fault, HttpFault) and fault.hang else "10s"
+    registrar, mine = hosted.registrar(f"timeout={limit}", url=proxy.url), make.registration("orders", 1)
     asyncio.run(registrar.deregister(mine))  # finds the zone, which is not at issue here
     proxy.set(fault)
     for call in (registrar.register, registrar.deregister):

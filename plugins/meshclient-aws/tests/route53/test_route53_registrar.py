@@ -11,12 +11,14 @@ import pytest
 from meshclient.errors import ConfigError
 from meshclient.registration.registrar import LeaseLost
 from meshclient_aws.errors import AwsError
+from meshclient_aws.route53 import registrar as subject
 from meshclient_aws.route53.registrar import Route53Registrar
 from servers.faults import HttpFault
 
 if TYPE_CHECKING:
-    from route53.conftest import ExactAws, Hosted, Make
+    from route53.conftest import Hosted, Make
 
+    from servers.aws import Aws
     from servers.faultproxies import FaultProxies
 
 pytestmark = pytest.mark.registry("route53", "register", "deregister")
@@ -121,7 +123,10 @@ def test_renewals_look_once_in_a_while(hosted: Hosted, make: Make) -> None:
         asyncio.run(registrar.renew(mine))
 
 
-def test_a_registration_can_wait_for_all_servers(hosted: Hosted, make: Make, fault_proxy: FaultProxies) -> None:
+def test_a_registration_can_wait_for_all_servers(
+    hosted: Hosted, make: Make, fault_proxy: FaultProxies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "SYNC_INTERVAL", 0.02)
     proxy = fault_proxy.http("127.0.0.1", hosted.server.port)
     pending = (
         '<?xml version="1.0"?><GetChangeResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeInfo>'
@@ -147,14 +152,14 @@ def test_waiting_ends_with_a_warning(
     assert hosted.values("i-1.orders", "A") == ["10.0.0.1"]
 
 
-def test_the_zone_is_found_by_its_name(hosted: Hosted, make: Make, route53: ExactAws) -> None:
+def test_the_zone_is_found_by_its_name(hosted: Hosted, make: Make, aws: Aws) -> None:
     from meshclient.discovery.resolver import ResolverUri
 
     def register() -> None:
-        uri = ResolverUri.parse(f"route53://{hosted.name.upper()}.?endpoint_url={route53.url}")
+        uri = ResolverUri.parse(f"route53://{hosted.name.upper()}.?endpoint_url={aws.url}")
         asyncio.run(Route53Registrar(uri).register(make.registration("orders", 1)))
 
-    client = route53.client("route53")
+    client = aws.client("route53")
 
     def create(*, private: bool) -> str:
         vpc = {"VPC": {"VPCRegion": "us-east-1", "VPCId": "vpc-1"}} if private else {}
@@ -177,14 +182,14 @@ def test_the_zone_is_found_by_its_name(hosted: Hosted, make: Make, route53: Exac
         client.delete_hosted_zone(Id=public)
 
 
-def test_a_zone_that_is_not_there_is_an_error(make: Make, route53: ExactAws) -> None:
+def test_a_zone_that_is_not_there_is_an_error(make: Make, aws: Aws) -> None:
     from meshclient.discovery.resolver import ResolverUri
 
     mine = make.registration("orders", 1)
-    named = ResolverUri.parse(f"route53://no.such?endpoint_url={route53.url}")
+    named = ResolverUri.parse(f"route53://no.such?endpoint_url={aws.url}")
     with pytest.raises(ConfigError, match=r"there is no hosted zone 'no\.such'"):
         asyncio.run(Route53Registrar(named).register(mine))
-    by_id = ResolverUri.parse(f"route53://Z0000000000?endpoint_url={route53.url}")
+    by_id = ResolverUri.parse(f"route53://Z0000000000?endpoint_url={aws.url}")
     with pytest.raises(AwsError, match="hosted zone 'Z0000000000'") as caught:
         asyncio.run(Route53Registrar(by_id).register(mine))
     assert caught.value.code == "NoSuchHostedZone"

@@ -203,3 +203,14 @@ def test_without_credentials_or_region_nothing_is_sent(monkeypatch: pytest.Monke
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(AwsDenied, match="no AWS credentials"):
         next(SigV4Auth("execute-api", region="us-east-1").sync_auth_flow(request))
+
+
+def test_the_region_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of either name, which boto3 alone does not read."""
+    for name, other in (("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_DEFAULT_REGION", "AWS_REGION")):
+        monkeypatch.setenv(name, "eu-west-3")
+        monkeypatch.delenv(other)
+        request = httpx.Request("GET", "http://127.0.0.1/")
+        next(SigV4Auth("execute-api").sync_auth_flow(request))
+        assert "/eu-west-3/execute-api/" in request.headers["authorization"]
+        monkeypatch.setenv(other, "eu-west-3")

@@ -57,7 +57,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
             clients.append(Fake(operation))
             return clients[-1]
 
-        monkeypatch.setattr(module, "_make", make)
+        monkeypatch.setattr(module, "make_client", make)
         return clients
 
     return put
@@ -86,6 +86,7 @@ def test_the_answer_comes_from_another_thread_with_its_parameters(made: Made) ->
         (refused("RequestLimitExceeded"), AwsThrottled, ["was throttled"]),
         (refused("AccessDeniedException"), AwsDenied, ["IAM action servicediscovery:DiscoverInstances"]),
         (refused("ExpiredTokenException"), AwsDenied, ["credentials are wrong or have expired"]),
+        (refused("IncompleteSignatureException"), AwsDenied, ["credentials are wrong or have expired"]),
         (refused("500", ""), AwsError, ["failed (500)"]),
         (EndpointConnectionError(endpoint_url="http://x"), AwsUnreachable, ["was not answered"]),
         (ReadTimeoutError(endpoint_url="http://x"), AwsUnreachable, ["was not answered"]),
@@ -95,6 +96,8 @@ def test_the_answer_comes_from_another_thread_with_its_parameters(made: Made) ->
         (ResponseParserError("no XML"), AwsError, ["malformed", "no XML"]),
         (ValueError("odd"), AwsError, ["malformed", "odd"]),
         (KeyError("odd"), AwsError, ["malformed", "odd"]),
+        (IndexError("odd"), AwsError, ["malformed", "odd"]),
+        (AttributeError("'list' object has no attribute 'get'"), AwsError, ["malformed", "no attribute 'get'"]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -110,6 +113,35 @@ def test_what_an_exception_becomes(made: Made, raised: Exception, error: type[Aw
         assert word in str(caught.value)
     if isinstance(raised, ClientError):
         assert caught.value.code == raised.response["Error"]["Code"]
+
+
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [("dynamodbstreams", "dynamodb:GetRecords"), ("dynamodb", "dynamodb:GetRecords"), ("ecs", "ecs:GetRecords")],
+)
+def test_the_iam_action_is_named_as_policies_name_it(made: Made, service: str, action: str) -> None:
+    def operation(**_: object) -> dict[str, object]:
+        raise refused("AccessDeniedException")
+
+    made(operation)
+    with pytest.raises(AwsDenied, match=f"the credentials need the IAM action {action}$"):
+        asyncio.run(AwsClient(service, OPTIONS).call("get_records", "table 'registry'"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (AwsOptions("eu central 1"), "'eu central 1'"),
+        (AwsOptions("eu-1", "http://"), "http://"),
+        (AwsOptions("eu-1", "http://me and you:80"), "me and you"),
+    ],
+)
+def test_what_botocore_can_make_no_client_of_is_no_outage(options: AwsOptions, words: str) -> None:
+    with pytest.raises(
+        AwsError, match=f"DiscoverInstances for service 'orders' at .* was not sent: .*{words}"
+    ) as caught:
+        ask(AwsClient("servicediscovery", options))
+    assert type(caught.value) is AwsError
 
 
 @pytest.mark.parametrize("code", sorted(THROTTLED))
@@ -197,13 +229,15 @@ def test_without_a_region_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("endpoint_url=localhost:4566", "write http://"),
         ("endpoint_url=http://me:mine@localhost", "holds a user or password: AWS takes neither"),
+        ("endpoint_url=me:mine@localhost", "holds a user or password: AWS takes neither"),
         ("timeout=0", "above 0"),
         ("timeout=soon", "timeout='soon'"),
     ],
 )
 def test_wrong_options(options: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=words) as caught:
         AwsOptions.parse(ResolverUri.parse(f"cloudmap://prod?{options}"))
+    assert "mine" not in str(caught.value)
 
 
 def test_right_options() -> None:

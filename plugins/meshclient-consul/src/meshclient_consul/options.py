@@ -104,6 +104,9 @@ def _servers(uri: ResolverUri, environ: Mapping[str, str]) -> tuple[Endpoint, ..
 def _server(text: str, scheme: str, origin: str) -> Endpoint:
     if "@" in text:
         raise ConfigError(f"{origin} holds a user or password, which Consul has no use for; give token_file=")
+    if text.endswith(":"):
+        advice = "write host:port alone, and scheme=https for TLS" if text in ("http:", "https:") else "write its port"
+        raise ConfigError(f"{origin} names no Consul agent: {text!r} ends in a colon; {advice}")
     bare = "://" not in text
     has_port = text.rpartition("]")[2].rpartition(":")[1] == ":"
     try:

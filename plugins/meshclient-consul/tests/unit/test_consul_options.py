@@ -108,3 +108,12 @@ def test_mistakes_are_named(uri: str, problem: str) -> None:
 def test_a_mistake_in_the_environment_is_named() -> None:
     with pytest.raises(ConfigError, match="CONSUL_HTTP_ADDR"):
         parse("consul://", CONSUL_HTTP_ADDR="unix:///run/consul.sock")
+
+
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [("consul://http:", "write host:port alone, and scheme=https"), ("consul://a:", "write its port")],
+)
+def test_an_empty_port_is_an_error_that_says_what_to_write(uri: str, advice: str) -> None:
+    with pytest.raises(ConfigError, match=f"ends in a colon; {advice}"):
+        ConsulOptions.parse(ResolverUri.parse(uri), {})

@@ -58,6 +58,7 @@ class Connection:
         self._token: str | None = None  # empty where etcd wants none
         self._secrets: tuple[str, ...] = ()
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._heard = False  # once something has answered, the scheme is right
 
     def open(self) -> httpx.AsyncClient:
         """A client for the running event loop; the caller closes it.
@@ -177,6 +178,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._options.timeout):
                 response = await client.send(sent, stream=True)
+                self._heard = True
                 if not stream or response.status_code != 200:
                     try:
                         await response.aread()
@@ -189,14 +191,21 @@ class Connection:
     def _broken(self, exc: Exception, server: Endpoint, request: Request) -> EtcdUnreachable:
         what = f"{request.purpose.what} (POST {server.url}{request.path})"
         reason = str(exc) or type(exc).__name__
+        tls = server.scheme == "https"
         if type(exc) is TimeoutError:
             limit = format_duration(self._options.timeout)
             return EtcdUnreachable(f"etcd at {server.authority} did not answer for {what} within {limit}")
         if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
-            return EtcdUnreachable(f"etcd at {server.authority} cannot be reached for {what}: {reason}")
+            text = f"etcd at {server.authority} cannot be reached for {what}: {reason}"
+            # etcd breaks off a handshake on its plain port, which httpx has no words for; other servers answer it.
+            broken = isinstance(exc, httpx.ConnectError) and not str(exc)
+            plain = tls and (broken or "WRONG_VERSION_NUMBER" in reason)
+            return EtcdUnreachable(text + ("; does it speak plain HTTP there (scheme=http)?" if plain else ""))
         # A refused client certificate shows in TLS 1.3 while reading, as an ssl.SSLError that httpx lets through.
         text = f"etcd at {server.authority} broke off its answer for {what}: {reason}"
-        if server.scheme == "https" and not self._options.tls.cert_file:
+        if not tls and not self._heard:
+            text += "; does it speak TLS there (scheme=https)?"
+        elif tls and not self._options.tls.cert_file:
             text += "; does it ask for a client certificate (cert_file=)?"
         return EtcdUnreachable(text)
 

@@ -35,7 +35,7 @@ class Credentials:
         if not self.file:
             return self.value
         try:
-            password = Path(self.file).read_text("utf-8").strip()
+            password = Path(self.file).read_text("utf-8").strip("\r\n")
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
             raise self._unreadable(reason) from None

@@ -85,6 +85,9 @@ def _servers(uri: ResolverUri, environ: Mapping[str, str]) -> tuple[Endpoint, ..
 def _server(text: str, scheme: str, origin: str) -> Endpoint:
     if "@" in text:
         raise ConfigError(f"{origin} holds a user or password before an address; give user= and password_file= instead")
+    if text.endswith(":"):
+        advice = "write host:port alone, and scheme=https for TLS" if text in ("http:", "https:") else "write its port"
+        raise ConfigError(f"{origin} names no etcd member: {text!r} ends without a port; {advice}")
     bare = "://" not in text
     has_port = text.rpartition("]")[2].rpartition(":")[1] == ":"
     try:

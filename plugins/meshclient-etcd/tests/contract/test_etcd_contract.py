@@ -40,7 +40,7 @@ class TestEtcdContract(ResolverContract):
 
     def resolver(self) -> EtcdResolver:
         return EtcdResolver(
-            ResolverUri.parse(f"etcd://127.0.0.1:{self.proxy.port}/svc?wait=1s&user=contract&password={SECRET}"),
+            ResolverUri.parse(f"etcd://127.0.0.1:{self.proxy.port}/svc?wait=300ms&user=contract&password={SECRET}"),
             environ={},
         )
 

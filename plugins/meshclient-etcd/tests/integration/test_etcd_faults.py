@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from meshclient.model.snapshot import Empty, Ready
 from servers.faults import HttpFault, LinkFault
-from servers.process import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Kit
 
     from servers.etcd import Etcd
@@ -163,6 +165,7 @@ def test_a_broken_answer_keeps_the_last_list(
             await watch.ready("a")
             await asyncio.to_thread(proxy.set, fault)
             failed = await watch.failed(address, name, *words)
+            assert "does it" not in failed.cause  # what has answered over plain HTTP is not asked about TLS
             assert [endpoint.id for endpoint in failed.endpoints] == ["a"]
             await asyncio.to_thread(proxy.clear)
             await asyncio.to_thread(etcd.register, name, "b", 8002)
@@ -179,7 +182,7 @@ def test_a_slow_answer_in_time_is_no_failure(kit: Kit, etcd: Etcd, fault_proxy: 
     proxy.set(HttpFault(delay=0.3))
 
     async def check() -> None:
-        async with kit.watch(f"etcd://127.0.0.1:{proxy.port}/svc?timeout=2s", name) as watch:
+        async with kit.watch(f"etcd://127.0.0.1:{proxy.port}/svc?timeout=10s", name) as watch:
             assert isinstance(await watch.next(), Ready)
             await asyncio.to_thread(etcd.register, name, "b", 8002)
             await watch.ready("a", "b")
@@ -230,26 +233,38 @@ def test_a_watch_that_breaks_goes_on_without_a_failure(kit: Kit, etcd: Etcd, fau
     asyncio.run(check())
 
 
-def test_a_compacted_revision_is_read_over(kit: Kit, each_etcd: Etcd, fault_proxy: FaultProxies) -> None:
+class BeforeTheWatch(httpx.AsyncHTTPTransport):
+    """The network, where something happens on the way of the first watch."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self._happens = happens
+        self.watches = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v3/watch":
+            self.watches += 1
+            if self.watches == 1:
+                await asyncio.to_thread(self._happens)
+        return await super().handle_async_request(request)
+
+
+def test_a_compacted_revision_is_read_over(kit: Kit, each_etcd: Etcd) -> None:
     """Between the list and its watch the revision to begin from is compacted away."""
     name = kit.fresh()
     each_etcd.register(name, "a", 8001)
-    proxy = fault_proxy.http("127.0.0.1", each_etcd.port)
-    proxy.set(HttpFault(path="/v3/watch", delay=1.0, times=1))
 
     def compact() -> None:
-        wait_until(lambda: "POST /v3/watch" in proxy.requests, 5, "the watch on its way")
         each_etcd.delete(f"svc/{name}/a")
         each_etcd.register(name, "b", 8002)
         each_etcd.compact()
 
     async def check() -> None:
-        async with kit.watch(f"etcd://127.0.0.1:{proxy.port}/svc", name) as watch:
-            compacting = asyncio.create_task(asyncio.to_thread(compact))
+        transport = BeforeTheWatch(compact)
+        async with kit.watch(kit.resolver(kit.uri(each_etcd), transport=transport), name) as watch:
             await watch.ready("b")
-            await compacting
             assert all(isinstance(answer, Ready) for answer in watch.seen), watch.seen
-            assert proxy.requests.count("POST /v3/watch") == 2
+            assert transport.watches == 2
             await asyncio.to_thread(each_etcd.register, name, "c", 8003)
             await watch.ready("b", "c")
 

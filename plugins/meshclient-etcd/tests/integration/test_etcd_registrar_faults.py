@@ -79,7 +79,7 @@ def test_a_failing_etcd_is_an_error_and_then_it_works(
 ) -> None:
     mine = registration(kit)
     proxy = fault_proxy.http("127.0.0.1", etcd.port)
-    registrar = kit.registrar(f"etcd://127.0.0.1:{proxy.port}/svc?timeout=300ms")
+    registrar = kit.registrar(f"etcd://127.0.0.1:{proxy.port}/svc?timeout=1s")
     proxy.set(fault)
 
     async def check() -> None:

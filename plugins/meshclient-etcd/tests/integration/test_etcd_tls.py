@@ -76,10 +76,14 @@ def test_a_missing_client_certificate_is_told(kit: Kit, etcd_tls: Etcd, pem_file
     asyncio.run(check())
 
 
-def test_http_to_an_https_port(kit: Kit, etcd_tls: Etcd) -> None:
+def test_the_wrong_one_of_http_and_https_is_told(kit: Kit, etcd_tls: Etcd) -> None:
     async def check() -> None:
-        async with kit.watch(f"etcd://127.0.0.1:{etcd_tls.tls_port}/svc", "web") as watch:
-            await watch.failed(f"127.0.0.1:{etcd_tls.tls_port}", "web")
+        for port, options, words in (
+            (etcd_tls.tls_port, "", ("broke off", "scheme=https")),
+            (etcd_tls.port, "scheme=https", ("cannot be reached", "scheme=http)")),
+        ):
+            async with kit.watch(f"etcd://127.0.0.1:{port}/svc?{options}", "web") as watch:
+                await watch.failed(f"127.0.0.1:{port}", "web", *words)
 
     asyncio.run(check())
 

@@ -100,6 +100,9 @@ def test_times() -> None:
         ("etcd://me:hunter2@c:2379", "user or password"),
         ("etcd://c:99999", "99999|out of range"),
         ("etcd://a,,b", "names no etcd member"),
+        ("etcd://http://c:1/svc", "host:port alone"),
+        ("etcd://https://c:1/svc", "scheme=https"),
+        ("etcd://a:1,c:/svc", "'c:' ends without a port"),
         ("etcd://a/%ff", "UTF-8"),
     ],
 )

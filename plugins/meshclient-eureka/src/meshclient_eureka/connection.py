@@ -92,6 +92,8 @@ class Connection:
             raise EurekaTimeout(f"Eureka at {server.authority} {late}") from None
         except httpx.ConnectError as exc:
             text = f"cannot be reached for {what}: {_reason(exc)}"
+            if "WRONG_VERSION_NUMBER" in text:
+                text += "; does it speak plain HTTP there (scheme=http)?"
         except httpx.DecodingError as exc:
             text = f"sent an answer with broken compression for {what}: {_reason(exc)}"
         # A refused client certificate shows in TLS 1.3 while reading, as an ssl.SSLError that httpx lets through.

@@ -34,7 +34,7 @@ class Login:
             return ""
         if self._file is not None:
             self._load(self._file)
-        return "Basic " + b64encode(f"{self._user}:{self._password}".encode()).decode("ascii")
+        return f"Basic {self._encoded()}"
 
     def reread(self) -> str:
         """As `header`, whatever the file's modification time says: a clock with coarse steps hides a change."""
@@ -42,8 +42,13 @@ class Login:
         return self.header()
 
     def scrub(self, text: str) -> str:
-        """`text` without the password."""
-        return text.replace(self._password, "(password)") if self._password else text
+        """`text` without the password, plain or as the header has it."""
+        if not self._password:
+            return text
+        return text.replace(self._encoded(), "(password)").replace(self._password, "(password)")
+
+    def _encoded(self) -> str:
+        return b64encode(f"{self._user}:{self._password}".encode()).decode("ascii")
 
     def _load(self, file: Path) -> None:
         try:

@@ -88,6 +88,9 @@ def _servers(uri: ResolverUri) -> tuple[Endpoint, ...]:
 def _server(text: str, scheme: str) -> Endpoint:
     if "@" in text:
         raise ConfigError("eureka:// holds a user or password before the host; give user= and password_file=")
+    if text.endswith(":"):
+        advice = "write host:port alone, and scheme=https for TLS" if text in ("http:", "https:") else "write its port"
+        raise ConfigError(f"eureka:// names no Eureka server: {text!r} ends without a port; {advice}")
     has_port = text.rpartition("]")[2].rpartition(":")[1] == ":"
     try:
         return Endpoint.parse(text if has_port else f"{text}:{DEFAULT_PORT}", scheme=scheme)
@@ -101,6 +104,8 @@ def _login(uri: ResolverUri) -> Login:
         raise ConfigError("eureka:// takes password or password_file, not both")
     if bool(user) != bool(password or file):
         raise ConfigError("eureka:// takes user together with password_file (or password); one of them is missing")
+    if ":" in user:
+        raise ConfigError(f"user={user!r} in {uri}: basic authentication knows no name with a colon (RFC 7617)")
     return Login(user, password, file=file)
 
 

@@ -95,6 +95,8 @@ class Replica:
         """What a delta makes of the copy, or None where only the whole registry helps."""
         try:
             delta, _ = await self._applications(client, server, _DELTA)
+            if delta.malformed:  # the hash code need not tell: a change may leave the status as it was
+                return None
             registry = held.updated(delta)
         except EurekaStatus as exc:
             if exc.status in _THROTTLED:

@@ -29,7 +29,7 @@ def fresh() -> str:
 
 
 def uri(address: str) -> str:
-    return f"eureka://{address.removeprefix('http://')}/eureka?interval=100ms&timeout=400ms"
+    return f"eureka://{address.removeprefix('http://')}/eureka?interval=100ms&timeout=250ms"
 
 
 def replaced(body: str) -> HttpFault:
@@ -40,11 +40,11 @@ def test_killed_and_restarted_without_its_registry(kit: Kit, eureka: Eureka) -> 
     """The registrar finds out by its renewal, registers again, and the resolver's list is whole again."""
     name = fresh()
     mine = Registration(ServiceName(name), Endpoint("127.0.0.1", 8001, id=f"{name}-a"))
-    registrar = kit.registrar(uri(eureka.authority).replace("400ms", "5s"))
+    registrar = kit.registrar(uri(eureka.authority).replace("250ms", "5s"))
 
     async def check() -> None:
         await registrar.register(mine)
-        async with kit.watch(uri(eureka.authority).replace("400ms", "5s"), name) as watch:
+        async with kit.watch(uri(eureka.authority).replace("250ms", "5s"), name) as watch:
             await watch.ready(mine.endpoint.id)
             await asyncio.to_thread(eureka.kill)
             failed = await watch.failed(eureka.authority, "cannot be reached", name)
@@ -71,9 +71,9 @@ def test_a_server_that_stops_answering_is_given_up_and_found_again(kit: Kit, eur
             await watch.ready(instance)
             await asyncio.to_thread(eureka.pause)
             async with kit.watch(uri(eureka.authority), name) as late:
-                failed = await late.failed("did not answer", "within 400ms", name)
+                failed = await late.failed("did not answer", "within 250ms", name)
                 assert failed.last is None
-                failed = await watch.failed("did not answer", "within 400ms", name)
+                failed = await watch.failed("did not answer", "within 250ms", name)
                 assert [endpoint.id for endpoint in failed.endpoints] == [instance]
                 await asyncio.to_thread(eureka.resume)
                 await late.ready(instance)
@@ -100,12 +100,12 @@ def test_a_server_that_stops_answering_is_given_up_and_found_again(kit: Kit, eur
         (HttpFault(body="{}", set_headers={"Content-Encoding": "gzip"}), ("compression",)),
         (HttpFault(close=True), ("broke off",)),
         (HttpFault(reset=True), ("broke off",)),
-        (HttpFault(hang=True), ("did not answer", "400ms")),
-        (HttpFault(delay=1), ("did not answer", "400ms")),
-        (LinkFault(freeze=True), ("did not answer", "400ms")),
-        (LinkFault(sever=True), ("did not answer", "400ms")),
+        (HttpFault(hang=True), ("did not answer", "250ms")),
+        (HttpFault(delay=1), ("did not answer", "250ms")),
+        (LinkFault(freeze=True), ("did not answer", "250ms")),
+        (LinkFault(sever=True), ("did not answer", "250ms")),
         (LinkFault(refuse=True, reset=True), ("cannot be reached",)),
-        (LinkFault(blackhole=True, reset=True), ("did not answer", "400ms")),
+        (LinkFault(blackhole=True, reset=True), ("did not answer", "250ms")),
     ],
     ids=lambda value: "" if isinstance(value, tuple) else None,
 )
@@ -155,7 +155,7 @@ def test_an_answer_that_is_slow_in_time_is_no_failure(kit: Kit, eureka: Eureka, 
     proxy.set(HttpFault(delay=0.2))
 
     async def check() -> None:
-        async with kit.watch(uri(proxy.url).replace("400ms", "5s"), name) as watch:
+        async with kit.watch(uri(proxy.url).replace("250ms", "5s"), name) as watch:
             await watch.ready(instance)
             await watch.next()
             assert not any(isinstance(answer, Failed) for answer in watch.seen)

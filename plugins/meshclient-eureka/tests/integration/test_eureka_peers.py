@@ -35,7 +35,7 @@ def replicated(eureka: Eureka, name: str, instance: str) -> None:
 
 def peers(eureka: Eureka) -> str:
     nodes = ",".join(f"{eureka.host(node)}:{eureka.port}" for node in range(eureka.node_count))
-    return f"eureka://{nodes}/eureka?interval=100ms&timeout=1s"
+    return f"eureka://{nodes}/eureka?interval=100ms&timeout=2s"
 
 
 def test_a_peer_that_hangs_is_left_for_the_next_without_a_failure(kit: Kit, eureka: Eureka) -> None:

@@ -81,6 +81,7 @@ def test_the_lease_has_the_time_of_the_ttl(kit: Kit, eureka: Eureka) -> None:
 
     async def check() -> None:
         async with kit.watch(uri(eureka), mine.service.value) as watch:
+            await watch.next()
             await registrar.register(mine)
             await watch.ready(mine.endpoint.id)
             await watch.until(lambda a: isinstance(a, Empty), "Empty, without a renewal")

@@ -42,6 +42,14 @@ async def tls_in_front_of(eureka: Eureka, context: ssl.SSLContext) -> AsyncItera
         yield server.sockets[0].getsockname()[1]
 
 
+def test_https_to_a_plain_port_is_told(kit: Kit, eureka: Eureka) -> None:
+    async def check() -> None:
+        async with kit.watch(f"eureka://{eureka.authority}?scheme=https", "web") as watch:
+            await watch.failed("cannot be reached", "plain HTTP there (scheme=http)")
+
+    asyncio.run(check())
+
+
 def test_the_authority_counts_and_a_client_certificate_is_shown(kit: Kit, eureka: Eureka, tmp_path: Path) -> None:
     name = f"web-{secrets.token_hex(4)}"
     instance = eureka.register(name, 8001)

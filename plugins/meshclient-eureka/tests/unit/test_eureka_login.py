@@ -25,6 +25,7 @@ def test_a_value() -> None:
     login = Login("me", "hünter:2")
     assert decoded(login.header()) == "me:hünter:2"
     assert login.scrub("it was hünter:2!") == "it was (password)!"
+    assert login.scrub(f"sent was {login.header()}") == "sent was Basic (password)"
     assert "hünter" not in login.words
     assert Login().header() == ""
     assert Login().scrub("as it is") == "as it is"

@@ -65,11 +65,15 @@ def test_what_is_given_counts() -> None:
         ("eureka://?endpoint_scheme=grpc", "http or https"),
         ("eureka://?user=me&password=hunter2&password_file=f", "not both"),
         ("eureka://?user=me", "missing"),
+        ("eureka://?user=me:you&password=hunter2", "'me:you'.*colon"),
         ("eureka://?password=hunter2", "missing"),
         ("eureka://?key_file=k", "no certificate"),
         ("eureka://me:hunter2@e:8761", "user= and password_file="),
         ("eureka://e:99999", "99999|out of range"),
         ("eureka://a,,b", "names no Eureka server"),
+        ("eureka://http://e:1/eureka", "host:port alone"),
+        ("eureka://https://e:1/eureka", "scheme=https"),
+        ("eureka://a:1,e:/eureka", "'e:' ends without a port"),
     ],
 )
 def test_mistakes_are_named(uri: str, problem: str) -> None:

@@ -109,10 +109,11 @@ def test_the_whole_first_and_then_deltas() -> None:
         answer("UP_3_", record("b")),
         answer(None, record("b")),
         answer("UP_2_", record("b", "RENAMED")),
+        answer("UP_1_", record("a", "MODIFIED") | {"metadata": {}}, {"status": "UP"}),
         httpx.Response(200, text="<html>"),
         httpx.Response(500, text="oops"),
     ],
-    ids=["hash code", "no hash code", "unknown action", "garbage", "error"],
+    ids=["hash code", "no hash code", "unknown action", "malformed record", "garbage", "error"],
 )
 def test_a_delta_that_does_not_fit_leads_to_the_whole(delta: httpx.Response) -> None:
     script = Script(answer("UP_1_", record("a")), delta, answer("UP_2_", record("a"), record("c")), answer("UP_2_"))

@@ -8,13 +8,15 @@ the URI names.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from meshclient.errors import ConfigError
 from meshclient.model.endpoint import without_user
+from meshclient_kubernetes.kubeconfig import read_kubeconfig
+from meshclient_kubernetes.tls import TlsMaterial
 from meshclient_kubernetes.token import TokenSource
 
 if TYPE_CHECKING:
@@ -24,18 +26,6 @@ if TYPE_CHECKING:
 
 # Where the kubelet mounts a pod's account.
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-@dataclass(frozen=True, slots=True)
-class TlsMaterial:
-    """The authority to trust and the client's own certificate, as PEM files or PEM text; empty where not given."""
-
-    ca_file: str = ""
-    ca_pem: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    cert_pem: str = field(default="", repr=False)
-    key_pem: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +106,6 @@ def _in_cluster(environ: Mapping[str, str], account: Path) -> Access:
 
 
 def _from_kubeconfig(file: str, origin: str) -> Access:
-    from meshclient_kubernetes.kubeconfig import read_kubeconfig
-
     found = read_kubeconfig(file, origin)
     return Access(_url(found.server, f"{origin}={file}"), found.token, found.tls, found.namespace)
 

@@ -88,7 +88,7 @@ class Connection:
         Raises KubernetesError where a PEM file is unusable.
         """
         transport = self._transport or httpx.AsyncHTTPTransport(
-            verify=tls_context(self._access), trust_env=False, socket_options=_socket_options()
+            verify=tls_context(self._access.url, self._access.tls), trust_env=False, socket_options=_socket_options()
         )
         # Each question is bounded as a whole. Connecting and the TLS handshake, each bounded by this, are over before:
         # httpcore closes a connection that fails in its handshake, and loses one that is cancelled there.
@@ -101,7 +101,7 @@ class Connection:
         Raises KubernetesNotFound for a 404 and another KubernetesError for anything else.
         """
         try:
-            async with self._answer(client, request) as response, asyncio.timeout(self._options.timeout):
+            async with asyncio.timeout(self._options.timeout), self._answer(client, request) as response:
                 return await response.aread()
         except (TimeoutError, httpx.HTTPError, OSError) as exc:
             raise self._failure(exc, request, self._options.timeout) from None
@@ -125,31 +125,35 @@ class Connection:
         """The error for an answer 200 that cannot be read."""
         return KubernetesError(
             f"the Kubernetes API server {self._access.where} sent a malformed answer for {request.purpose.what} "
-            f"(GET {request.path}): {problem}"
+            f"(GET {request.path}): {self._access.token.scrub(str(problem))}"
         )
 
     @asynccontextmanager
     async def _answer(self, client: httpx.AsyncClient, request: Request) -> AsyncIterator[httpx.Response]:
         """The head of an answer 200. A 401 is put to the server again with a token file's content of now."""
         token = self._access.token.read()
-        async with asyncio.timeout(self._options.timeout):
-            response = await self._send(client, request, token)
-            if response.status_code == 401 and (fresh := self._access.token.reread()) != token:
-                await response.aclose()
-                response = await self._send(client, request, fresh)
         try:
-            if response.status_code != 200:
-                async with asyncio.timeout(self._options.timeout):
-                    await response.aread()
-                raise self.error(_refusal(response), request)
+            async with asyncio.timeout(self._options.timeout):
+                response = await self._send(client, request, token)
+                if response.status_code == 401 and (fresh := self._access.token.reread()) != token:
+                    response = await self._send(client, request, fresh)
+        except TimeoutError as exc:
+            raise self._failure(exc, request, self._options.timeout) from None
+        if response.status_code != 200:
+            raise self.error(_refusal(response), request)
+        try:
             yield response
         finally:
             await response.aclose()
 
     async def _send(self, client: httpx.AsyncClient, request: Request, token: str) -> httpx.Response:
+        """The head of an answer; unless it is a 200, the body as well, which frees the connection."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = self._access.url + request.path
-        return await client.send(client.build_request("GET", url, params=request.params, headers=headers), stream=True)
+        question = client.build_request("GET", self._access.url + request.path, params=request.params, headers=headers)
+        response = await client.send(question, stream=True)
+        if response.status_code != 200:
+            await response.aread()
+        return response
 
     def _credentials(self) -> str:
         if self._access.token.given:
@@ -177,7 +181,7 @@ def _refusal(response: httpx.Response) -> Refusal:
     except PayloadError:
         status = None
     seconds = response.headers.get("Retry-After", "")
-    retry_after = float(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 6 else None
+    retry_after = int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 6 else None
     said = status.said if status else response.text
     retry_after = retry_after or (status.retry_after if status else None)
     return Refusal(response.status_code, said, retry_after, genuine=status is not None)

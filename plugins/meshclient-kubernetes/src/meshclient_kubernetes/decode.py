@@ -120,7 +120,7 @@ def _state(conditions: Mapping[str, object]) -> State:
     terminating = truth(conditions.get("terminating"), "conditions.terminating")
     if ready is None or ready:
         return State.READY
-    return State.TERMINATING if serving and terminating else State.UNUSABLE
+    return State.TERMINATING if serving is not False and terminating else State.UNUSABLE
 
 
 def _metadata(record: Mapping[str, object]) -> Mapping[str, str]:

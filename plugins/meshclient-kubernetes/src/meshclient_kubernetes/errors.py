@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from meshclient.errors import MeshError
 
 _EXCERPT = 200
+# Seconds. A server that names an hour is asked again sooner: nobody wants to wait for that once it has recovered.
+_MAX_RETRY_AFTER = 60
 
 _REMEDY_OF_STATUS = {
     400: "is the name of the service one that Kubernetes can have?",
@@ -70,13 +72,13 @@ class Refusal:
     Args:
         status: HTTP status, or the code of a ``Status`` object in a watch.
         said: the server's own words, free of secrets.
-        retry_after: seconds the server asks to wait, or None.
+        retry_after: whole seconds the server asks to wait, or None.
         genuine: whether the API server itself speaks, by a ``Status`` object, and not something in between.
     """
 
     status: int
     said: str
-    retry_after: float | None = None
+    retry_after: int | None = None
     genuine: bool = True
 
     def error(self, where: str, purpose: Purpose, credentials: str) -> KubernetesError:
@@ -94,6 +96,7 @@ class Refusal:
             text = f"{text}; is this the address of a Kubernetes API server, of 1.21 or later?"
             return KubernetesNotFound(text) if self.genuine else KubernetesError(text)
         if self.retry_after is not None and self.status in (429, 503):
-            return KubernetesThrottled(f"{text}; asked again in {self.retry_after:g} s", self.retry_after)
+            seconds = max(0, min(self.retry_after, _MAX_RETRY_AFTER))
+            return KubernetesThrottled(f"{text}; asked again in {seconds} s", seconds)
         remedy = _REMEDY_OF_STATUS.get(self.status)
         return KubernetesError(f"{text}; {remedy}" if remedy else text)

@@ -104,7 +104,7 @@ def decode_status(status: Mapping[str, object]) -> Refusal | None:
     details = table(status.get("details"), "details", optional=True)
     seconds = details.get("retryAfterSeconds")
     message = text(status.get("message"), "message") or text(status.get("reason"), "reason")
-    return Refusal(code, message, float(seconds) if type(seconds) is int else None)
+    return Refusal(code, message, seconds if type(seconds) is int else None)
 
 
 def _is_behind(version: str, known: str) -> bool:

@@ -1,7 +1,7 @@
 """The current context of a kubeconfig file: its cluster's address, a token or a client certificate, a namespace.
 
-What would run a program (``exec``) or switch verification off is refused by name instead of left aside, because
-leaving it aside would only show as a refusal by the API server.
+What would run a program (``exec``), switch verification off or change who is asked and as whom is refused by name
+instead of left aside: leaving it aside would show as a refusal by the API server at best, and at worst not at all.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshclient.errors import ConfigError
-from meshclient_kubernetes.access import TlsMaterial
 from meshclient_kubernetes.fields import PayloadError, array, table, text
+from meshclient_kubernetes.tls import TlsMaterial
 from meshclient_kubernetes.token import TokenSource
 
 if TYPE_CHECKING:
@@ -87,12 +87,17 @@ def _current(config: Mapping[str, object], folder: Path, named: str) -> Kubeconf
             )
     if cluster.get("insecure-skip-tls-verify"):
         raise ConfigError(f"{named} switches verification off (insecure-skip-tls-verify): give ca_file= instead")
-    tls = TlsMaterial(
-        ca_file=_file(cluster, "certificate-authority", folder),
-        ca_pem=_data(cluster, "certificate-authority-data"),
-        cert_file=_file(user, "client-certificate", folder),
-        cert_pem=_data(user, "client-certificate-data"),
-        key_file=_file(user, "client-key", folder),
+    for owner, keys in ((cluster, ("tls-server-name", "proxy-url")), (user, ("as", "as-uid", "as-groups"))):
+        for key in keys:
+            if owner.get(key):
+                raise ConfigError(f"{named} says {key}, which is not supported: give server= and token_file= instead")
+    ca_pem, cert_pem = _data(cluster, "certificate-authority-data"), _data(user, "client-certificate-data")
+    tls = TlsMaterial(  # of a file and data the data counts, as for kubectl
+        ca_file="" if ca_pem else _file(cluster, "certificate-authority", folder),
+        ca_pem=ca_pem,
+        cert_file="" if cert_pem else _file(user, "client-certificate", folder),
+        cert_pem=cert_pem,
+        key_file="" if cert_pem else _file(user, "client-key", folder),
         key_pem=_data(user, "client-key-data"),
     )
     token = TokenSource()

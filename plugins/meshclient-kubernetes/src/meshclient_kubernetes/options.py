@@ -60,11 +60,12 @@ class KubernetesOptions:
     def parse(cls, uri: ResolverUri, environ: Mapping[str, str], account: Path = ACCOUNT) -> KubernetesOptions:
         """Raises ConfigError for an option that is unknown or wrong, naming it."""
         if uri.path not in ("", "/"):
-            raise ConfigError(f"{uri} has a path; write kubernetes://<namespace> and options only")
+            raise ConfigError(f"kubernetes:// has a path, {uri.path!r}: write kubernetes://<namespace> and options")
         access = find_access(uri, environ, account)
         namespace = uri.authority or access.namespace or "default"
         if not LABEL.fullmatch(namespace):
-            raise ConfigError(f"{namespace!r} is not a namespace: write kubernetes://<namespace>, and server= apart")
+            shown = namespace.rpartition("@")[2]
+            raise ConfigError(f"{shown!r} is not a namespace: write kubernetes://<namespace>, and server= apart")
         options = cls(
             namespace=namespace,
             source=str(replace(uri, authority=namespace)),

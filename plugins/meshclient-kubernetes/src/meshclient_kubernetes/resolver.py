@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Ready
 
-# A server that names an hour is asked again sooner: nobody wants to wait for that once it has recovered.
-_MAX_RETRY_AFTER = 60.0
-
 
 class KubernetesResolver:
     """Resolves names of Services with their EndpointSlices.
@@ -113,27 +110,27 @@ class KubernetesResolver:
                 except KubernetesThrottled as exc:
                     view = None
                     yield Failed(f"{type(exc).__name__}: {exc}", source=self.source)
-                    await asyncio.sleep(min(exc.retry_after, _MAX_RETRY_AFTER))
+                    await asyncio.sleep(exc.retry_after)
 
     async def _answer(self, slices: Slices, place: Place, view: View) -> Ready | Empty:
         """What the slices of `view` come to; where there are none, whether there is such a Service."""
         malformed = [wrong for each in view.slices.values() for wrong in each.malformed]
-        if malformed and not any(each.candidates for each in view.slices.values()):
+        endpoints = merge(view.slices.values(), self._options.family)
+        if malformed and not endpoints:  # those may be the ready ones: this is no empty list
             raise KubernetesError(
                 f"{self.source} lists nothing usable for {place}: {len(malformed)} records are malformed, "
                 f"the first being {malformed[0]}"
             )
         self._complaints.report(place, "malformed and left out", malformed)
         exists = bool(view.slices) or await self._exists(slices, place)
-        return listing(merge(view.slices.values(), self._options.family), source=self.source, exists=exists)
+        return listing(endpoints, source=self.source, exists=exists)
 
     async def _exists(self, slices: Slices, place: Place) -> bool:
         """Whether there is such a Service; where the role does not let the server say, it counts as there."""
         denied: list[str] = []
         try:
-            return await slices.service_exists()
+            exists = await slices.service_exists()
         except KubernetesDenied as exc:
-            denied.append(str(exc))
-            return True
-        finally:
-            self._complaints.report(place, "it has no endpoints, and whether it exists cannot be told", denied)
+            exists, denied = True, [str(exc)]
+        self._complaints.report(place, "it has no endpoints, and whether it exists cannot be told", denied)
+        return exists

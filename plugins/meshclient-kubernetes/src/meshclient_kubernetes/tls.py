@@ -1,28 +1,36 @@
-"""The TLS context for an API server."""
+"""What TLS needs for an API server, and the context made of it."""
 
 from __future__ import annotations
 
 import os
 import ssl
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshclient_kubernetes.errors import KubernetesError
 
-if TYPE_CHECKING:
-    from meshclient_kubernetes.access import Access, TlsMaterial
+
+@dataclass(frozen=True, slots=True)
+class TlsMaterial:
+    """The authority to trust and the client's own certificate, as PEM files or PEM text; empty where not given."""
+
+    ca_file: str = ""
+    ca_pem: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    cert_pem: str = field(default="", repr=False)
+    key_pem: str = field(default="", repr=False)
 
 
-def tls_context(access: Access) -> ssl.SSLContext:
-    """A context that trusts the authority that `access` names, or else the system's.
+def tls_context(url: str, tls: TlsMaterial) -> ssl.SSLContext:
+    """A context for `url` that trusts the authority that `tls` names, or else the system's.
 
     Raises KubernetesError where a certificate or key is unusable.
     """
-    if access.url.startswith("http://"):
+    if url.startswith("http://"):
         # There is nothing to verify, and an empty context saves loading the system's authorities.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls = access.tls
     try:
         context = ssl.create_default_context(cafile=tls.ca_file or None, cadata=tls.ca_pem or None)
     except (OSError, ssl.SSLError) as exc:
@@ -41,13 +49,18 @@ def tls_context(access: Access) -> ssl.SSLContext:
 
 def _load_certificate(context: ssl.SSLContext, tls: TlsMaterial) -> None:
     if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file or None)
+        context.load_cert_chain(tls.cert_file, tls.key_file or None, password=_no_password)
     elif tls.cert_pem:
         # OpenSSL takes a certificate and its key from a file alone. This one is ours to read, and gone at once.
         descriptor, path = tempfile.mkstemp()
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(f"{tls.cert_pem}\n{tls.key_pem}\n")
-            context.load_cert_chain(path)
+            context.load_cert_chain(path, password=_no_password)
         finally:
             Path(path).unlink()
+
+
+def _no_password() -> str:
+    """For an encrypted key: without this OpenSSL would ask at the terminal, and everything would wait for an answer."""
+    return ""

@@ -40,7 +40,7 @@ class _Contract(ResolverContract):
 
     def resolver(self) -> KubernetesResolver:
         server = f"server=https://127.0.0.1:{self.proxy.port}&ca_file={self.api.tls.authority}"
-        uri = ResolverUri.parse(f"kubernetes://shop?{server}&token_file={self.token}&wait=5&timeout=2")
+        uri = ResolverUri.parse(f"kubernetes://shop?{server}&token_file={self.token}&wait=5&timeout=5")
         return KubernetesResolver(uri, environ={})
 
     def endpoint(self, number: int) -> Endpoint:

@@ -47,7 +47,7 @@ def test_a_broken_answer_keeps_the_last_list(
     kit.put(scripted, name, "10.0.0.1")
 
     async def check() -> None:
-        async with kit.watch(kit.uri(scripted, "wait=60").replace("timeout=2", "timeout=300ms"), name) as watch:
+        async with kit.watch(kit.uri(scripted, "wait=60&timeout=300ms"), name) as watch:
             await watch.ready("10.0.0.1")
             await kit.asks(scripted, name, "watch=")
             await asyncio.to_thread(lambda: scripted.control(faults=[fault | {"path": name}], end="cut"))
@@ -97,13 +97,13 @@ def test_a_throttled_question_is_put_again_when_the_server_says(kit: Kit, script
     scripted.control(faults=[{"path": name, "status": 429, "headers": {"Retry-After": "1"}, "times": 1}], forget=True)
 
     async def check() -> float:
+        begun = time.monotonic()
         async with kit.watch(kit.uri(scripted), name) as watch:
             await watch.failed("429", "asked again in 1 s", name)
-            begun = time.monotonic()
             await watch.ready("10.0.0.1")
             return time.monotonic() - begun
 
-    assert asyncio.run(check()) >= 0.9
+    assert asyncio.run(check()) >= 1
 
 
 def test_down_at_the_start(kit: Kit, scripted: ScriptedKubernetes) -> None:
@@ -165,7 +165,7 @@ def test_a_server_that_accepts_and_never_answers(kit: Kit, api: ApiServer) -> No
     api.pause()
 
     async def check() -> None:
-        async with kit.watch(kit.uri(api).replace("timeout=2", "timeout=300ms"), name) as watch:
+        async with kit.watch(kit.uri(api, "timeout=300ms"), name) as watch:
             await watch.until(lambda a: isinstance(a, Failed), "a failure")
             await asyncio.to_thread(api.resume)
             await watch.ready("10.0.0.1")
@@ -183,12 +183,11 @@ def test_a_watch_whose_connection_died_without_a_word(
     scripted.control(forget=True)
 
     async def check() -> None:
-        uri = kit.uri(scripted, "wait=1", port=proxy.port).replace("timeout=2", "timeout=500ms")
-        async with kit.watch(uri, name) as watch:
+        async with kit.watch(kit.uri(scripted, "wait=2&timeout=500ms", port=proxy.port), name) as watch:
             await watch.ready("10.0.0.1")
             await kit.asks(scripted, name, "watch=")
             await asyncio.to_thread(proxy.set, fault)
-            failed = await watch.failed("did not answer", "within 1.5s", name)
+            failed = await watch.failed("did not answer", "within 2.5s", name)
             assert [endpoint.host for endpoint in failed.endpoints] == ["10.0.0.1"]
             await asyncio.to_thread(kit.put, scripted, name, "10.0.0.2")
             await asyncio.to_thread(proxy.clear)

@@ -154,8 +154,7 @@ def test_large_services(kit: Kit, scripted: ScriptedKubernetes, count: int) -> N
 
     async def check() -> None:
         async with kit.watch(kit.uri(scripted), name) as watch:
-            answer = await watch.next()
-            assert len({endpoint.host for endpoint in answer.endpoints}) == count
+            await watch.until(lambda a: len({endpoint.host for endpoint in a.endpoints}) == count, f"{count} endpoints")
             slices[3]["endpoints"].pop()
             await asyncio.to_thread(scripted.put_slice, slices[3])
             await watch.until(lambda a: len(a.endpoints) == count - 1, f"{count - 1} endpoints")
@@ -230,6 +229,11 @@ def test_malformed_endpoints_are_left_out_and_reported_once(
             assert len(caplog.records) == 1
             await asyncio.to_thread(kit.put, scripted, name, "999.0.0.1")
             await watch.failed("malformed", "999.0.0.1", name)
+            waiting = kit.endpoint("10.0.0.1", conditions={"ready": False})
+            unreadable = kit.slice(f"{name}-a", name, [waiting, kit.endpoint("999.0.0.2")])
+            await asyncio.to_thread(scripted.put_slice, unreadable)
+            await watch.failed("malformed", "999.0.0.2", name)  # that may be the one that is ready
+            assert not any(isinstance(answer, Empty) for answer in watch.seen)
 
     with caplog.at_level("WARNING", "meshclient.discovery"):
         asyncio.run(check())

@@ -128,6 +128,12 @@ def test_a_token_that_is_the_same_is_sent_once(tmp_path: Path) -> None:
             KubernetesThrottled,
             "again in 3 s",
         ),
+        (httpx.Response(429, headers={"Retry-After": "3600"}), KubernetesThrottled, "again in 60 s"),
+        (
+            httpx.Response(503, json={"code": 503, "details": {"retryAfterSeconds": -(10**400)}}),
+            KubernetesThrottled,
+            "again in 0 s",
+        ),
         (httpx.Response(429, headers={"Retry-After": "Fri, 31 Dec 1999"}), KubernetesError, "limits its clients"),
         (httpx.Response(500, text="x" * 1000), KubernetesError, "answered 500 for service 'web': x{200}$"),
     ],
@@ -135,6 +141,56 @@ def test_a_token_that_is_the_same_is_sent_once(tmp_path: Path) -> None:
 def test_what_an_answer_stands_for(response: httpx.Response, kind: type[KubernetesError], words: str) -> None:
     with pytest.raises(kind, match=words):
         get(lambda _: response)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_head_and_body_together_have_one_limit(status: int) -> None:
+    class Slow(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            await asyncio.sleep(0.15)
+            yield b"{}"
+
+    async def handler(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.15)
+        return httpx.Response(status, stream=Slow())
+
+    async def check() -> None:
+        options = KubernetesOptions.parse(ResolverUri.parse("kubernetes://shop?server=https://k&timeout=200ms"), {})
+        asked = Connection(options, httpx.MockTransport(handler))
+        async with asked.open() as client:
+            await asked.get(client, REQUEST)
+
+    with pytest.raises(KubernetesUnreachable, match=r"did not answer for service 'web' .* within 200ms"):
+        asyncio.run(check())
+
+
+def test_a_watch_that_does_not_begin_has_the_limit_of_any_question() -> None:
+    async def handler(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        return httpx.Response(200)
+
+    async def check() -> None:
+        options = KubernetesOptions.parse(ResolverUri.parse("kubernetes://shop?server=https://k&timeout=50ms"), {})
+        asked = Connection(options, httpx.MockTransport(handler))
+        async with asked.open() as client, asked.stream(client, REQUEST, 120):
+            pass
+
+    with pytest.raises(KubernetesUnreachable, match=r"within 50ms$"):
+        asyncio.run(check())
+
+
+def test_a_malformed_answer_that_repeats_the_token_does_not_show_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter2")
+    asked = opened(lambda _: httpx.Response(200), str(tmp_path / "token"))
+
+    async def check() -> str:
+        async with asked.open() as client:
+            await asked.get(client, REQUEST)
+        return str(asked.malformed(REQUEST, "it begins b'Bearer hunter2'"))
+
+    said = asyncio.run(check())
+    assert "hunter2" not in said
+    assert "it begins b'Bearer (token)'" in said
 
 
 def test_the_question_goes_out_as_it_is_told() -> None:

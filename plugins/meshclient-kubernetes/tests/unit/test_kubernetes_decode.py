@@ -31,7 +31,7 @@ def decoded(choice: PortChoice | None = None, endpoint: object = None, **fields:
         (False, None, None, State.UNUSABLE),
         (False, True, None, State.UNUSABLE),
         (False, True, False, State.UNUSABLE),
-        (False, None, True, State.UNUSABLE),
+        (False, None, True, State.TERMINATING),  # the API reference: nil stands for true
         (False, False, True, State.UNUSABLE),
         (False, True, True, State.TERMINATING),
     ],

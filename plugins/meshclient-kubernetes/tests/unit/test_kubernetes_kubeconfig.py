@@ -55,6 +55,13 @@ def test_data_stands_in_the_config(tmp_path: Path) -> None:
     assert "hunter2" not in repr(found) + found.token.origin
 
 
+def test_data_counts_before_files(tmp_path: Path) -> None:
+    user = {"client-certificate": "c", "client-key": "k", "client-certificate-data": PEM, "client-key-data": PEM}
+    tls = read(tmp_path, config({"certificate-authority": "ca", "certificate-authority-data": PEM}, user)).tls
+    assert (tls.ca_file, tls.cert_file, tls.key_file) == ("", "", "")
+    assert (tls.ca_pem, tls.cert_pem, tls.key_pem) == ("a pem",) * 3
+
+
 def test_json_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert read(tmp_path, json.dumps(config())).server == "https://k:6443"
@@ -72,6 +79,9 @@ def test_json_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (config(contexts=3), "contexts is a number"),
         (config({"certificate-authority-data": "%"}), "certificate-authority-data is not base64"),
         (config({"insecure-skip-tls-verify": True}), "insecure-skip-tls-verify"),
+        (config({"tls-server-name": "k.example"}), "says tls-server-name"),
+        (config({"proxy-url": "http://me:hunter2@p"}), "says proxy-url"),
+        (config(user={"as": "somebody-lesser"}), "says as,"),
         (config(user={"exec": {"command": "aws"}}), "logs in by exec"),
         (config(user={"auth-provider": {"name": "gcp"}}), "logs in by auth-provider"),
         (config(user={"username": "me", "password": "hunter2"}), "logs in by username"),

@@ -79,6 +79,8 @@ def test_a_token_may_go_to_loopback_in_the_clear(server: str) -> None:
         (f"kubernetes://shop/x?{SERVER}", "has a path"),
         (f"kubernetes://Shop_1?{SERVER}", "is not a namespace"),
         (f"kubernetes://10.0.0.1:6443?{SERVER}", "is not a namespace"),
+        ("kubernetes://me:hunter2@shop.example?server=https://k", "'shop.example' is not a namespace"),
+        ("kubernetes://shop/x?server=https://me:hunter2@k", "has a path, '/x'"),
         ("kubernetes://?server=k:6443", "no address of an API server"),
         ("kubernetes://?server=https://k:99999", "no address of an API server"),
         ("kubernetes://?server=https://k/?x=1", "no address of an API server"),

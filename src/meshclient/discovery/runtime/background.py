@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.discovery.course import Basis, Course, remarks
 from meshclient.discovery.hint import hint
-from meshclient.discovery.restoring import restored, wants_stored
+from meshclient.discovery.restoring import SILENCE, restored, wants_stored
 from meshclient.discovery.runtime.alarm import Alarm
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshclient.discovery.resolver import Chance, Resolver
+    from meshclient.discovery.state_folder import StateFile
     from meshclient.discovery.upkeep import Upkeep
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready, Snapshot
@@ -95,6 +96,7 @@ class BackgroundWatch:
     async def _follow(self) -> None:
         upkeep = self._upkeep
         self._saving = Saving(upkeep.file, self._clock) if upkeep.file else None
+        silence = asyncio.create_task(self._break_silence(upkeep.file)) if upkeep.file else None
         with Alarm(self._believe) as self._belief, Alarm(self._look) as self._idleness:
             # A child of a fork finds a hold that its parent began.
             self._wind()
@@ -104,18 +106,25 @@ class BackgroundWatch:
                     if not self._ended:
                         self._move(await self._next(answer))
             finally:
+                if silence is not None:
+                    silence.cancel()
+                    await asyncio.wait({silence})
                 if self._saving is not None:
                     await self._saving.end()
 
     async def _next(self, answer: Ready | Empty | Failed) -> Course:
         if self._upkeep.file is not None and isinstance(answer, Failed) and wants_stored(self.course, answer):
-            try:
-                async with asyncio.timeout(READ_LIMIT):
-                    found = await off_loop(self._upkeep.file.read)
-            except TimeoutError:
-                found = Found(why=f"the list on disk could not be read within {READ_LIMIT:.3g}s")
-            return restored(self.course, answer, found, self._clock())
+            return restored(self.course, answer, await _read(self._upkeep.file), self._clock())
         return self.course.step(answer, self._clock(), self._upkeep.hold)
+
+    async def _break_silence(self, file: StateFile) -> None:
+        """Go by the list on disk, if there is one, where the registry neither answers nor fails."""
+        await asyncio.sleep(SILENCE)
+        silent = Failed(f"no answer within {SILENCE:.3g}s", source=self._resolver.source, at=self._clock())
+        if wants_stored(self.course, silent):
+            found = await _read(file)
+            if found.endpoints and wants_stored(self.course, silent) and not self._ended:
+                self._move(restored(self.course, silent, found, self._clock()))
 
     def _move(self, after: Course) -> None:
         before, old, new = self.course, self.snapshot, after.snapshot
@@ -242,6 +251,17 @@ class BackgroundWatch:
         """Wake who waits: no answer will come. Not for `stop`, where the garbage collector must find no lock."""
         failure = Failed(CLOSED, source=self._resolver.source, at=self._clock())
         self._show(replace(self.course, snapshot=advance(self.snapshot, failure)), ended=CLOSED)
+
+
+async def _read(file: StateFile) -> Found:
+    try:
+        async with asyncio.timeout(READ_LIMIT):
+            return await off_loop(file.read)
+    except TimeoutError:
+        return Found(why=f"the list on disk could not be read within {READ_LIMIT:.3g}s")
+    except RuntimeError as exc:
+        # The process may have no more threads.
+        return Found(why=f"the list on disk could not be read: {exc}")
 
 
 def wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -34,5 +34,11 @@ async def off_loop(call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwarg
         except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
             answer.set_exception(exc)
 
-    threading.Thread(target=work, name=THREAD_NAME, daemon=True).start()
+    try:
+        threading.Thread(target=work, name=THREAD_NAME, daemon=True).start()
+    except RuntimeError:
+        # From Python 3.12 on no thread can be started once the main thread has ended; a last word is still said.
+        if threading.main_thread().is_alive():
+            raise
+        work()
     return await asyncio.wrap_future(answer)

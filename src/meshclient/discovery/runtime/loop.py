@@ -116,7 +116,9 @@ class BackgroundLoop:
         try:
             loop.run_forever()
             loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
+            # Its threads have ended with the main thread; from Python 3.12 on no other could be started to join them.
+            if threading.main_thread().is_alive():
+                loop.run_until_complete(loop.shutdown_default_executor())
         finally:
             loop.close()
 

@@ -14,13 +14,13 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_all
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.course import Basis, Course, remarks
 from meshclient.discovery.resolver import TTL_FLOOR
-from meshclient.discovery.restoring import restored, wants_stored
+from meshclient.discovery.restoring import SILENCE, restored, wants_stored
 from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, wake
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import fork_safe_lock
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.discovery.state_folder import StateFile
     from meshclient.discovery.upkeep import Upkeep
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
@@ -203,14 +204,22 @@ class OnDemandWatch:
         return Failed(describe(exc), source=self._resolver.source, at=self._clock())
 
     async def _fetch(self) -> Answer:
-        limit = REFRESH_LIMIT if self._latest.endpoints else FIRST_LIMIT
+        began = asyncio.get_running_loop().time()
+        end = began + (REFRESH_LIMIT if self._latest.endpoints else FIRST_LIMIT)
+        bound = asyncio.timeout_at(end)
         answers = supervise(self._resolver, self._name, self._clock, self._rng)
+        hurry: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(limit):
+            async with bound:
+                if self._upkeep.file is not None and isinstance(self._latest, Pending):
+                    hurry = asyncio.create_task(_hurry(self._upkeep.file, bound, min(end, began + SILENCE)))
                 return await anext(answers)
         except TimeoutError:
-            return Failed(f"no answer within {limit:.3g}s", source=self._resolver.source, at=self._clock())
+            waited = (bound.when() or end) - began
+            return Failed(f"no answer within {waited:.3g}s", source=self._resolver.source, at=self._clock())
         finally:
+            if hurry is not None:
+                hurry.cancel()
             await answers.aclose()
 
     def _take(self, answer: Answer) -> None:
@@ -256,6 +265,13 @@ class OnDemandWatch:
         """As `close`, without blocking the caller's event loop."""
         if self._upkeep.file is not None:
             await off_loop(self.close)
+
+
+async def _hurry(file: StateFile, bound: asyncio.Timeout, end: float) -> None:
+    """Let a first answer's time end earlier where there is a list on disk; beside it, since a disk may hang."""
+    with suppress(RuntimeError):  # The process may have no more threads, or the answer is there.
+        if await off_loop(file.path.exists):
+            bound.reschedule(end)
 
 
 class _Question:

@@ -43,14 +43,16 @@ class Saving:
         self._file = file
         self._clock = clock
         self._wanted: Endpoints | None = None
+        self._vouched = False
         self._written: Endpoints | None = None
         self._at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, endpoints: Endpoints | None) -> None:
-        """The list as it stands, or None while nobody vouches for it."""
-        self._wanted = endpoints
+        """The list as it stands, or None while nobody vouches for it; one that was told before is still written."""
+        self._vouched = endpoints is not None
+        self._wanted = endpoints or self._wanted
         self._schedule()
 
     async def end(self) -> None:
@@ -62,13 +64,15 @@ class Saving:
                 if self._task is not None:
                     await asyncio.wait({self._task})
                 if wanted is not None and wanted != self._written:
-                    await off_loop(self._file.write, wanted)
+                    await self._put(wanted)
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait({task})
 
     def _schedule(self) -> None:
         self._cancel_timer()
+        if not self._vouched and self._wanted == self._written:
+            self._wanted = None
         if self._wanted is not None and self._task is None:
             wait = pause(self._written, self._wanted, self._clock() - self._at)
             self._timer = asyncio.get_running_loop().call_later(wait, self._begin)
@@ -85,7 +89,14 @@ class Saving:
 
     async def _write(self, endpoints: Endpoints) -> None:
         try:
-            await off_loop(self._file.write, endpoints)
+            await self._put(endpoints)
         finally:
             self._task, self._written, self._at = None, endpoints, self._clock()
             self._schedule()
+
+    async def _put(self, endpoints: Endpoints) -> None:
+        try:
+            await off_loop(self._file.write, endpoints)
+        except RuntimeError as exc:
+            # The process may have no more threads.
+            self._file.folder.complain(OSError(str(exc)))

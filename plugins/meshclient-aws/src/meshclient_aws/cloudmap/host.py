@@ -80,16 +80,26 @@ class HostFile:
             return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             return False
+        except OSError as exc:  # a file system without locks
+            os.close(descriptor)
+            _complain(str(self._folder), exc.strerror or str(exc))
+            return True
         self._held = descriptor
         _close_in_children()
         _HELD.add(self)
         return True
 
     def write(self, record: Record) -> None:
-        """Tell the others."""
+        """Tell the others, where this process holds the lock.
+
+        Without it the folder may be somebody else's; and were a reader's word to count, the others would wait for the
+        next one, which a reader gives only while the holder is silent.
+        """
+        if self._held is None:
+            return
         draft = self._file.with_suffix(f".{os.getpid()}-{id(self):x}.tmp")
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from meshclient.discovery.resolver import ResolverUri
 from meshclient.errors import MeshError
 from meshclient_aws.dynamodb.options import table_name
 from meshclient_aws.dynamodb.table import Table, cloudformation
@@ -33,7 +34,9 @@ def dynamodb_table(name: str, language: str | None, region: str, endpoint_url: s
         if language:
             click.echo(cloudformation(name), nl=False)
             return
-        done = asyncio.run(Table(name, AwsOptions(region, endpoint_url, profile)).ensure())
+        given = {"region": region, "endpoint_url": endpoint_url, "profile": profile}
+        options = AwsOptions.parse(ResolverUri("dynamodb", name, options={k: v for k, v in given.items() if v}))
+        done = asyncio.run(Table(name, options).ensure())
     except MeshError as exc:
         raise click.ClickException(str(exc)) from None
     click.echo(", ".join(done) if done else f"table '{name}' is as it should be")

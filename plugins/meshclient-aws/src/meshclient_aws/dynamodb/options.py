@@ -33,7 +33,7 @@ class DynamoDbOptions:
         source: the URI without secrets.
         streams: whether the table's stream is read.
         interval: seconds between two queries while the stream is read, or without one if `streams` is off.
-        pace: seconds between two reads of one shard of the stream, and half of those between two queries for changes.
+        pace: seconds between two reads of one shard of the stream, each of which is followed by one query at most.
     """
 
     table: str
@@ -46,13 +46,18 @@ class DynamoDbOptions:
     @classmethod
     def parse(cls, uri: ResolverUri) -> DynamoDbOptions:
         """Raises ConfigError for an option that is unknown or wrong, naming it."""
+        if "@" in uri.authority:
+            raise ConfigError(
+                f"{uri} holds a user or password: AWS credentials come from the environment, the profile or the role"
+            )
+        aws = AwsOptions.parse(uri)
         if uri.path not in ("", "/"):
             raise ConfigError(f"{uri} has a path; write dynamodb://<table> and options only")
         table = table_name(uri.authority, str(uri))
         streams = uri.flag("streams", default=True)
         options = cls(
             table=table,
-            aws=AwsOptions.parse(uri),
+            aws=aws,
             source=str(uri),
             streams=streams,
             interval=_positive(uri, "interval", SAFETY_INTERVAL if streams else POLL_INTERVAL),

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("meshclient.discovery")
 _SHOWN = 5
-# Reads of the stream for each query that changes cause: a first change is followed at once, a deployment in such steps.
-READS_PER_QUERY = 2
 
 
 class DynamoDbResolver:
@@ -104,7 +102,8 @@ class DynamoDbResolver:
     def _patience(self, news: News, spread: float) -> float:
         """Seconds from one query to the next, as things stand."""
         if news.stale:
-            return READS_PER_QUERY * self._options.pace
+            # No more queries than reads of the stream, and none that has to wait although a read has brought changes.
+            return self._options.pace * (1 - JITTER)
         return spread * (self._options.interval if news.streaming else self._options.poll)
 
     async def _list(self, name: ServiceName) -> Roster:

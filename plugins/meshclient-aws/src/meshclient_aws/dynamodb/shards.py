@@ -69,6 +69,15 @@ class Walk:
         needed = listed.keys() | {shard.parent for shard in listed.values()}
         return Walk(MappingProxyType(reading), self.done & needed), orphaned
 
+    def childless(self, shards: Iterable[Shard]) -> bool:
+        """Whether this listing holds a shard that is done, and no child of it.
+
+        DescribeStream may list the children later than it closes the parent; AWS's own reader describes the stream
+        again with growing pauses in that case (DynamoDBStreamsProxy in its Streams adapter for Kinesis).
+        """
+        listed = tuple(shards)
+        return bool(self.done & {shard.id for shard in listed} - {shard.parent for shard in listed})
+
     def advance(self, shard: str, sequence: str, *, ended: bool) -> Walk:
         """The walk after a page of `shard`.
 
@@ -88,12 +97,13 @@ class Walk:
         return replace(self, reading=MappingProxyType(rest))
 
     def expired(self, shard: str) -> bool:
-        """Whether to list again after the iterator of `shard` has expired: where it began at LATEST and saw nothing.
+        """Whether to list again after the iterator of `shard` has expired: where it had seen nothing yet.
 
-        Any other position says by itself where to go on.
+        What was written since then is behind LATEST now, and may have been trimmed before TRIM_HORIZON. A sequence
+        number says by itself where to go on, and is refused once it is trimmed.
         """
         position = self.reading.get(shard)
-        return position is not None and position.kind == LATEST
+        return position is not None and position.kind != AFTER_SEQUENCE_NUMBER
 
     def trimmed(self, shard: str) -> Walk:
         """The walk once records of `shard` that were not read yet are gone; the service has to be listed again."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Seconds between two looks at the tree while no shard is open: DescribeStream may be called ten times a second, by the
 # whole account.
 _SEARCH = 1.0
-# A shard that ends leads to its children at once; this is for what nobody has thought of.
+# A shard that ends leads to its children, at once or with pauses that double up to this one, where they are not listed
+# yet; otherwise it is for what nobody has thought of.
 _LOOK_AROUND = 60.0
 
 _TRIMMED = "TrimmedDataAccessException"
@@ -75,7 +76,7 @@ class Stream:
         self._walk = Walk()
         self._iterators: dict[str, str] = {}
         self._searched: float | None = None
-        self._ended = False
+        self._pause = 0.0
         self._relist = True
 
     async def read(self) -> Round:
@@ -109,7 +110,7 @@ class Stream:
         self._walk = Walk()
         self._iterators.clear()
         self._searched = None
-        self._ended = False
+        self._pause = 0.0
         self._relist = True
 
     async def _found(self) -> str:
@@ -128,9 +129,7 @@ class Stream:
         return arn
 
     def _search_due(self) -> bool:
-        if self._searched is None or self._ended:
-            return True
-        return self._clock() - self._searched >= (_LOOK_AROUND if self._walk.reading else _SEARCH)
+        return self._searched is None or self._clock() - self._searched >= self._pause
 
     async def _search(self) -> None:
         shards, enabled = await self._described()
@@ -139,7 +138,13 @@ class Stream:
         else:
             self._walk, orphaned = self._walk.discover(shards)
             self._relist = self._relist or orphaned
-        self._searched, self._ended = self._clock(), False
+        self._searched = self._clock()
+        if not self._walk.reading:
+            self._pause = _SEARCH
+        elif self._walk.childless(shards):
+            self._pause = min(_LOOK_AROUND, max(_SEARCH, 2 * self._pause))
+        else:
+            self._pause = _LOOK_AROUND
         if not (enabled or self._walk.reading):
             raise StreamOff(f"the stream of {self._about} was disabled")
 
@@ -181,7 +186,7 @@ class Stream:
             self._iterators[shard] = following
         else:
             self._iterators.pop(shard, None)
-            self._ended = True
+            self._pause = 0.0
         return tuple(read_change(record) for record in records)
 
     async def _set_right(self, shard: str, error: AwsError) -> tuple[Change | None, ...] | AwsError:

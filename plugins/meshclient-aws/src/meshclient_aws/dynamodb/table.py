@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshclient_aws.options import AwsOptions
 
 KEYS = {SERVICE: "HASH", INSTANCE: "RANGE"}
+_TEXT = "S"
 VIEW = "NEW_AND_OLD_IMAGES"
 # Seconds; a table is active within half a minute, an update of one within a few.
 PATIENCE = 120.0
@@ -29,7 +30,7 @@ def definition(name: str) -> dict[str, object]:
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": _TEXT} for key in KEYS],
         "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in KEYS.items()],
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": VIEW},
     }
@@ -37,7 +38,7 @@ def definition(name: str) -> dict[str, object]:
 
 def cloudformation(name: str) -> str:
     """The table as a CloudFormation template in YAML."""
-    attributes = "".join(f"        - {{ AttributeName: {key}, AttributeType: S }}\n" for key in KEYS)
+    attributes = "".join(f"        - {{ AttributeName: {key}, AttributeType: {_TEXT} }}\n" for key in KEYS)
     schema = "".join(f"        - {{ AttributeName: {key}, KeyType: {kind} }}\n" for key, kind in KEYS.items())
     return (
         'AWSTemplateFormatVersion: "2010-09-09"\n'
@@ -81,7 +82,7 @@ class Table:
         Returns what was done, in words; nothing where all was there. A table with a stream of another view type is
         left as it is: whoever reads that stream relies on it.
 
-        Raises AwsError where the table has other keys, or AWS refuses.
+        Raises AwsError where the table has other keys or a TTL on another attribute, or AWS refuses.
         """
         done: list[str] = []
         if await self._described() is None:
@@ -134,17 +135,28 @@ class Table:
         schema = table.get("KeySchema")
         rows = [row for row in schema if isinstance(row, Mapping)] if isinstance(schema, list) else []
         keys = {row.get("AttributeName"): row.get("KeyType") for row in rows}
-        if keys != KEYS:
+        definitions = table.get("AttributeDefinitions")
+        typed = [row for row in definitions if isinstance(row, Mapping)] if isinstance(definitions, list) else []
+        types = {row.get("AttributeName"): row.get("AttributeType") for row in typed}
+        if keys != KEYS or any(types.get(key) != _TEXT for key in KEYS):
+            found = ", ".join(f"{key} ({types.get(key)})" for key in keys)
+            wanted = ", ".join(f"{key} ({_TEXT})" for key in KEYS)
             raise AwsError(
-                f"{self._about} has the key {', '.join(map(str, keys))} and not {', '.join(KEYS)}: "
+                f"{self._about} has the key {found} and not {wanted}: "
                 "choose another name, the key of a table cannot be changed"
             )
 
     async def _has_ttl(self) -> bool:
         answer = await self._call("describe_time_to_live")
         found = answer.get("TimeToLiveDescription")
-        status = found.get("TimeToLiveStatus") if isinstance(found, Mapping) else None
-        return status in ("ENABLED", "ENABLING")
+        if not isinstance(found, Mapping) or found.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+            return False
+        if (name := found.get("AttributeName")) != EXPIRES:
+            raise AwsError(
+                f"the TTL of {self._about} is set to the attribute '{name}' and not to '{EXPIRES}': "
+                "choose another name, or disable that TTL first"
+            )
+        return True
 
     async def _call(self, operation: str, **parameters: object) -> Mapping[str, object]:
         return await self._client.call(operation, self._about, TableName=self._name, **parameters)

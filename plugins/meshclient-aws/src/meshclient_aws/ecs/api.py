@@ -42,13 +42,12 @@ class EcsApi:
                 return Task.decode(rows[0])
             except (ValueError, AttributeError) as exc:
                 raise AwsError(f"ECS described task {task.id} in a malformed way: {exc}") from None
-        reasons = (
-            {row.get("reason") for row in failures if isinstance(row, Mapping)} if isinstance(failures, list) else ()
-        )
-        # ECS forgets a stopped task after an hour or so; every other reason is no news of the task.
-        if all(reason == "MISSING" for reason in reasons):
+        listed = failures if isinstance(failures, list) else []
+        reasons = sorted({str(row.get("reason")) for row in listed if isinstance(row, Mapping)})
+        # ECS forgets a stopped task after an hour or so; every other reason, and none, is no news of the task.
+        if reasons == ["MISSING"]:
             return task.ended()
-        raise AwsError(f"ECS did not describe task {task.id}: {', '.join(map(str, reasons))}")
+        raise AwsError(f"ECS did not describe task {task.id}: {', '.join(reasons) or 'it gave no reason'}")
 
     async def port(self, task: Task) -> int:
         """As `Tasks`; raises AwsError where ECS cannot tell or the definition names no port where it should."""

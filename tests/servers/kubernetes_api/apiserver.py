@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-# As a script in isolated mode, which leaves the script's own folder out.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+# As a script in isolated mode, which looks for modules in the standard library alone.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from apiserver_store import Change, Object, Store
+from servers.kubernetes_api.apiserver_store import Change, Object, Store
 
 KINDS = {"endpointslices": "EndpointSlice", "services": "Service"}
 GROUPS = {"endpointslices": "discovery.k8s.io", "services": ""}
@@ -224,12 +224,13 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def control(self, orders: dict[str, Any]) -> None:
-        for key in ("tokens", "faults", "gone", "bookmark"):
-            if key in orders:
-                setattr(self.controls, key, orders[key])
-        for place, item in orders.get("apply", []):
-            self.store.put(tuple(place), item)
+        """Carry out all orders in one step: an open watch that is ended here says nothing of what is applied here."""
         with self.store.changed:
+            for key in ("tokens", "faults", "gone", "bookmark"):
+                if key in orders:
+                    setattr(self.controls, key, orders[key])
+            for place, item in orders.get("apply", []):
+                self.store.put(tuple(place), item)
             if orders.get("compact"):
                 self.store.compacted = self.store.version
             if orders.get("reset"):

@@ -1,0 +1,1 @@
+"""The scripted API server of Kubernetes: a process of its own, run by `servers.kubernetes`."""
