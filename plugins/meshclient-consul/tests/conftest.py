@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meshclient.discovery.resolver import ResolverUri
-from meshclient.discovery.supervision import supervise
-from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Failed, Ready
 from meshclient_consul import ConsulRegistrar, ConsulResolver
+from watching import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Self
+    from collections.abc import Mapping
 
     import httpx
 
     from meshclient.model.snapshot import Empty
 
     Answer = Ready | Empty | Failed
-
-WITHIN = 15.0
 
 
 def make_resolver(
@@ -38,52 +31,6 @@ def make_resolver(
 
 def make_registrar(uri: str) -> ConsulRegistrar:
     return ConsulRegistrar(ResolverUri.parse(uri), environ={})
-
-
-class Watch:
-    """A supervised watch, all it has said, and when."""
-
-    def __init__(self, resolver: ConsulResolver, name: str) -> None:
-        self._answers = supervise(resolver, ServiceName.parse(name), time.monotonic, random.Random(1))
-        self.seen: list[Answer] = []
-
-    async def next(self) -> Answer:
-        async with asyncio.timeout(WITHIN):
-            self.seen.append(await anext(self._answers))
-        return self.seen[-1]
-
-    async def until(self, accept: Callable[[Answer], bool], what: str = "") -> Answer:
-        begun = len(self.seen)
-        try:
-            async with asyncio.timeout(WITHIN):
-                while True:
-                    self.seen.append(await anext(self._answers))
-                    if accept(self.seen[-1]):
-                        return self.seen[-1]
-        except TimeoutError:
-            raise AssertionError(f"no sign of {what} within {WITHIN:g} s, but {self.seen[begun:]}") from None
-
-    async def ready(self, *ids: str) -> Ready:
-        """Wait for exactly these instances."""
-        answer = await self.until(
-            lambda a: isinstance(a, Ready) and sorted(e.id for e in a.endpoints) == sorted(ids), f"exactly {ids}"
-        )
-        assert isinstance(answer, Ready)
-        return answer
-
-    async def failed(self, *words: str) -> Failed:
-        """Wait for a failure whose cause has all these words."""
-        answer = await self.until(
-            lambda a: isinstance(a, Failed) and all(word in a.cause for word in words), f"a failure with {words}"
-        )
-        assert isinstance(answer, Failed)
-        return answer
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._answers.aclose()
 
 
 class Kit:

@@ -24,7 +24,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         balancers.BALANCERS: balancers.BUILT_IN,
         "meshclient.commands": {},
-        "meshclient.registrars": {},
+        schemes.REGISTRARS: {},
         schemes.RESOLVERS: schemes.BUILT_IN,
     }
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
 
 RESOLVERS = "meshclient.resolvers"
+REGISTRARS = "meshclient.registrars"
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
@@ -41,7 +42,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
 _ONE_WAY: Mapping[str, str] = MappingProxyType(
     {
         RESOLVERS: "services can be looked up there, and not registered",
-        "meshclient.registrars": "services can be registered there, and not looked up (read Route 53 with srv://)",
+        REGISTRARS: "services can be registered there, and not looked up (read Route 53 with srv://)",
     }
 )
 # Which distribution brings a scheme that is not installed.

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from meshclient.discovery.expression import parse, uris
-from meshclient.discovery.schemes import load
+from meshclient.discovery.schemes import REGISTRARS, load
 from meshclient.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from meshclient.discovery.resolver import ResolverUri
     from meshclient.registration.registrar import Registrar
-
-REGISTRARS = "meshclient.registrars"
 
 
 def open_registrar(text: str) -> Registrar:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshclient.discovery import schemes
+from meshclient.discovery.schemes import REGISTRARS
 from meshclient.errors import ConfigError, PluginError, PluginNotFound
-from meshclient.registration.schemes import REGISTRARS, open_registrar
+from meshclient.registration.schemes import open_registrar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,13 @@ from servers.faults import HttpFault, LinkFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Kit, Watch
+    from conftest import Kit
     from dynamodb.conftest import Table, Tables
 
     from servers.dynamodb_local import DynamoDbLocal
     from servers.faultproxies import FaultProxies
     from servers.faults import Fault
+    from watching import Watch
 
 pytestmark = pytest.mark.registry("dynamodb", "resolve", "faults")
 POLLING = ("streams=off", "interval=50ms", "timeout=250ms")

@@ -14,11 +14,12 @@ from servers.process import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conftest import Kit, Watch
+    from conftest import Kit
     from dynamodb.conftest import Table, Tables
 
     from meshclient_aws.dynamodb.stream import Client
     from servers.aws import Aws
+    from watching import Watch
 
 pytestmark = pytest.mark.registry("dynamodb", "watch", "faults")
 LOGGER = "meshclient.discovery"
