@@ -42,7 +42,8 @@ def test_an_instance_is_listed_when_it_is_ready_and_not_before(consul: Consul, b
         assert (rows(consul, name, passing=False), lease.listed) == ([], False)
         backend.control()
         wait_until(lambda: rows(consul, name), BOUND, "the registration")
-        assert lease.listed
+        # Others may read what was written before its writer has the answer.
+        wait_until(lambda: lease.listed, BOUND, "the lease to know")
     assert rows(consul, name, passing=False) == []
 
 

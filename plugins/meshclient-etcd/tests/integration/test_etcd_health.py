@@ -55,8 +55,9 @@ def test_an_instance_leaves_and_returns_by_its_health(
                 assert listed() == [backend.port]
                 backend.control(status=503)
                 wait_until(lambda: not listed(), BOUND, "its absence")
-                assert not lease.listed
+                # etcd tells its watchers before it answers whoever wrote.
+                wait_until(lambda: not lease.listed, BOUND, "the lease to know")
                 backend.control()
             wait_until(lambda: listed() == [backend.port], BOUND, "the return")
-            assert lease.listed
+            wait_until(lambda: lease.listed, BOUND, "the lease to know")
         wait_until(lambda: not listed(), BOUND, "the farewell")
