@@ -104,6 +104,7 @@ class Balancer:
             for endpoint in endpoints:
                 node = known.get(endpoint.key) or Node(endpoint, cost, now)
                 node.endpoint = endpoint
+                node.weight = endpoint.weight
                 nodes[endpoint.key] = node
             # In this order, and complete: `silent` and `untried` read both without the lock.
             self._failing &= nodes.keys()

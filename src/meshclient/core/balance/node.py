@@ -17,16 +17,18 @@ class Node:
     Attributes:
         endpoint: the registry's latest word on it.
         ewma: expected latency.
-        capacity: its weight in relation to the mean weight of its list.
+        weight: its share in the draw: the registry's weight, made less while it warms up.
+        capacity: that weight in relation to the mean weight of its list.
         pending: attempts in flight, response bodies included.
         standing: consecutive failures and ejection.
     """
 
-    __slots__ = ("capacity", "endpoint", "ewma", "pending", "standing")
+    __slots__ = ("capacity", "endpoint", "ewma", "pending", "standing", "weight")
 
     def __init__(self, endpoint: Endpoint, cost: float, now: float) -> None:
         self.endpoint = endpoint
         self.ewma = PeakEwma(cost, now)
+        self.weight = endpoint.weight
         self.capacity = 1.0
         self.pending = 0
         self.standing = Standing()

@@ -47,15 +47,15 @@ class P2C:
 
     def rebuild(self, nodes: Sequence[Node]) -> None:
         """Choose among `nodes` from now on."""
-        weights = [node.endpoint.weight for node in nodes]
+        weights = [node.weight for node in nodes]
         equal = max(weights) - min(weights) <= SAME_WEIGHT * max(weights)
         mean = sum(weights) / len(weights)
         for node in nodes:
-            node.capacity = 1.0 if equal else node.endpoint.weight / mean
+            node.capacity = 1.0 if equal else node.weight / mean
         self._nodes = nodes
         self._alias = None if equal else AliasTable(weights)
 
-    def pick(self, now: float, avoid: Avoid | None = None) -> Node:
+    def pick(self, now: float, avoid: Avoid | None = None, key: str | None = None) -> Node:  # noqa: ARG002 - the Picker signature
         """The less loaded of two."""
         nodes, uniform, size = self._nodes, self._uniform, len(self._nodes)
         if size == 1:

@@ -27,10 +27,11 @@ class Picker(Protocol):
         """Choose among `nodes`, at least one, from now on. Called when the list changes; may cost O(n)."""
         ...
 
-    def pick(self, now: float, avoid: Avoid | None = None) -> Node:
+    def pick(self, now: float, avoid: Avoid | None = None, key: str | None = None) -> Node:
         """One of the nodes, in O(1) unless the picker's own head says otherwise.
 
-        One that `avoid` names only where a few draws find no other.
+        One that `avoid` names only where a few draws find no other. `key` is what the caller wants to be sticky by;
+        pickers that do not hash take no notice of it.
         """
         ...
 

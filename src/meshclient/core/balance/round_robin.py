@@ -44,13 +44,13 @@ class RoundRobin:
         """Choose among `nodes` from now on."""
         if self._turn < 0:
             self._turn = int(self._uniform() * len(nodes))
-        weights = [node.endpoint.weight for node in nodes]
+        weights = [node.weight for node in nodes]
         heaviest = max(weights)
         strides = [max(LIGHTEST, int(HEAVIEST * (weight / heaviest))) for weight in weights]
         self._nodes = nodes
         self._strides = strides if min(strides) < HEAVIEST else []
 
-    def pick(self, now: float, avoid: Avoid | None = None) -> Node:  # noqa: ARG002 - the Picker signature
+    def pick(self, now: float, avoid: Avoid | None = None, key: str | None = None) -> Node:  # noqa: ARG002 - the Picker signature
         """The next in turn."""
         node = self._next()
         if avoid is None or not avoid(node):

@@ -31,9 +31,9 @@ class WeightedRandom:
     def rebuild(self, nodes: Sequence[Node]) -> None:
         """Choose among `nodes` from now on."""
         self._nodes = nodes
-        self._alias = AliasTable([node.endpoint.weight for node in nodes])
+        self._alias = AliasTable([node.weight for node in nodes])
 
-    def pick(self, now: float, avoid: Avoid | None = None) -> Node:  # noqa: ARG002 - the Picker signature
+    def pick(self, now: float, avoid: Avoid | None = None, key: str | None = None) -> Node:  # noqa: ARG002 - the Picker signature
         """One drawn by weight."""
         return self._draw() if avoid is None else draw_past(self._draw, avoid)
 
