@@ -11,6 +11,10 @@ PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 # Arguments handed on to pytest: make test ARGS="-k consul"
 ARGS ?=
 
+# Processes among which a test run is divided; 0: none but pytest's own.
+WORKERS ?= auto
+DIVIDED := $(if $(findstring no:xdist,$(ARGS)),,-n $(WORKERS))
+
 # The interpreter that .venv is built on: python3, or the first newer one found, unless named here.
 PYTHON ?=
 export PYTHON
@@ -22,7 +26,7 @@ demo: $(VENV)/runtime.stamp ## lose and slow down instances under load, with and
 	@$(BIN)/meshclient demo
 
 test: setup servers ## run every test, with the real servers that are installed
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(DIVIDED) $(ARGS)
 
 explore: setup ## look for counter-examples that the fixed draws of the test run do not hold
 	@$(BIN)/python -m pytest tests/property --hypothesis-profile=explore $(ARGS)

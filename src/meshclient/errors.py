@@ -6,6 +6,10 @@
     |   |-- NoEndpoints           the service is known and has no usable endpoint
     |   `-- ResolverUnavailable   the registry cannot be asked, and no earlier answer is known
     |-- RejectedError             a local policy refused the call; nothing was sent
+    |   |-- CircuitOpen           the service has been failing, and is left alone for a while
+    |   |-- Overloaded            too many calls are under way
+    |   |-- RateLimited           too many calls were made within a short time
+    |   `-- Draining              this process is about to end
     |-- DeadlineExceeded          the call's own time was up
     |-- ConfigError               a value in the configuration is wrong
     `-- PluginError               a resolver or another plugin is missing, broken or ambiguous
@@ -50,7 +54,31 @@ class ResolverUnavailable(ResolutionError):
 
 
 class RejectedError(MeshError):
-    """A local policy refused the call; nothing was sent."""
+    """A local policy refused the call; nothing was sent.
+
+    Attributes:
+        retry_after: seconds after which it may be worth another try.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0, **flavour: object) -> None:
+        super().__init__(message, **flavour)
+        self.retry_after = retry_after
+
+
+class CircuitOpen(RejectedError):
+    """The service has been failing, and is left alone for a while."""
+
+
+class Overloaded(RejectedError):
+    """Too many calls of the service are under way."""
+
+
+class RateLimited(RejectedError):
+    """Too many calls were made within a short time."""
+
+
+class Draining(RejectedError):
+    """This process is about to end, and begins nothing new."""
 
 
 class DeadlineExceeded(MeshError):

@@ -169,8 +169,23 @@ def test_a_registry_that_does_not_answer_in_time(meshclient_command: Command, re
         ran = meshclient_command("resolve", "orders", "--resolver", resolver, "--timeout", "200ms", "-o", "json")
     assert (ran.code, ran.document["state"]) == (5, "pending")
     assert ran.document["age_seconds"] is None
-    assert "no answer came within the time given" in ran.err
+    assert ran.document["cause"] == f"waited 200ms for {resolver}, which did not answer"
+    assert f"\n  why: {ran.document['cause']}\n" in ran.err
     assert "; --timeout allows more time" in ran.err
+
+
+@pytest.mark.parametrize("form", ["{hanging}", "file:///missing.toml | {hanging}", "static://a:1 + {hanging}"])
+def test_a_registry_that_accepts_and_never_answers_is_named(meshclient_command: Command, form: str) -> None:
+    """Also among others, of which one that has failed is told as well."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as accepting:
+        hanging = f"consul://127.0.0.1:{accepting.getsockname()[1]}"
+        ran = meshclient_command("resolve", "orders", "--resolver", form.format(hanging=hanging), "--timeout", "300ms")
+    assert ran.code == 5
+    assert f"waited 300ms for {hanging}, which did not answer" in ran.err
+    assert f"waited 300ms for {hanging}, which did not answer" in ran.out
+    assert ("missing.toml cannot be read" in ran.err) == ("missing" in form)
 
 
 def test_a_table_says_that_there_never_was_a_list(meshclient_command: Command) -> None:

@@ -24,6 +24,7 @@ IMPURE = (
 
 # What a plugin is promised to find unchanged within a major version.
 PLUGIN_INTERFACE = (
+    "meshclient.discovery.http_registry",
     "meshclient.discovery.resolver",
     "meshclient.errors",
     "meshclient.model",
@@ -106,6 +107,7 @@ def test_a_plugin_reaching_inside_is_noticed(text: str) -> None:
     "text",
     [
         "from meshclient.discovery.resolver import Resolver",
+        "from meshclient.discovery.http_registry.fields import document",
         "from meshclient.model.endpoint import Endpoint",
         "from meshclient_sample import payload",
         "from . import payload",

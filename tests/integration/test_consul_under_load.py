@@ -1,6 +1,7 @@
 """Calls go on while instances die, leave and come: a real Consul, real instances, steady load.
 
-How soon a change of the registry is seen is measured from the moment its write is sent to Consul, and printed.
+How soon a change of the registry is seen is measured from the moment its write is sent to Consul, and told at the end
+of the run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import meshclient
 from integration.load import Tally, call_at_rate, call_in_threads, lacks, lists, seen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from servers.backend import Backend, Backends
     from servers.consul import Consul
 
@@ -86,19 +89,18 @@ class Churn:
         assert self.times.keys() == {"deregistered", "added"}
         assert max(self.times.values()) <= VISIBLE_WITHIN, self.times
 
-    def tell(self, colour: str, tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
+    def tell(self, colour: str, tally: Tally, measured: Callable[[str], None]) -> None:
         calls = tally.calls
         rate = len(calls) / (calls[-1].began - calls[0].began)
         seen = ", ".join(f"{change} seen after {1000 * seconds:.0f} ms" for change, seconds in self.times.items())
-        with capsys.disabled():
-            print(
-                f"\n{colour} client, {len(calls)} GETs at {rate:.0f}/s: {len(tally.failures)} failed, "
-                f"{tally.retries} retries; {seen}"
-            )
+        measured(
+            f"{colour} client, {len(calls)} GETs at {rate:.0f}/s: {len(tally.failures)} failed, "
+            f"{tally.retries} retries; {seen}"
+        )
 
 
 def test_async_calls_while_one_dies_one_leaves_and_one_comes(
-    consul: Consul, backends: Backends, name: str, capsys: pytest.CaptureFixture[str]
+    consul: Consul, backends: Backends, name: str, measured: Callable[[str], None]
 ) -> None:
     churn = Churn(consul, name, backends, calls_between=450)
     tally = Tally()
@@ -114,18 +116,18 @@ def test_async_calls_while_one_dies_one_leaves_and_one_comes(
                 await calling
 
     asyncio.run(check())
-    churn.tell("async", tally, capsys)
+    churn.tell("async", tally, measured)
     churn.check(tally)
 
 
 def test_blocking_calls_while_one_dies_one_leaves_and_one_comes(
-    consul: Consul, backends: Backends, name: str, capsys: pytest.CaptureFixture[str]
+    consul: Consul, backends: Backends, name: str, measured: Callable[[str], None]
 ) -> None:
     churn = Churn(consul, name, backends, calls_between=100)
     tally = Tally()
     with meshclient.Client(f"consul://127.0.0.1:{consul.port}") as http:
         call_in_threads(http, f"http://{name}/", 100, tally, lambda: churn.run(http.mesh, tally))
-    churn.tell("blocking", tally, capsys)
+    churn.tell("blocking", tally, measured)
     churn.check(tally)
 
 

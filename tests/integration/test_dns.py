@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,8 @@ from meshclient.discovery.dns import DnsResolver
 from meshclient.discovery.nameserver import RETRY_CEILING
 from meshclient.discovery.resolver import PollingResolver, ResolverUri
 from meshclient.discovery.srv import SrvResolver
-from meshclient.discovery.supervision import supervise
 from meshclient.model.service import ServiceName
-from meshclient.model.snapshot import Empty, Failed, Ready
+from meshclient.model.snapshot import Empty, Ready
 from servers.faults import DnsFault, LinkFault
 
 if TYPE_CHECKING:
@@ -291,23 +289,3 @@ def test_no_address_of_one_family_and_silence_of_the_other_is_a_failure(
     proxy.set(DnsFault(kind=A, rcode=SERVFAIL))
     with pytest.raises(ConnectionError, match="gave no answer to A a2"):
         asked(dns(server=proxy), "a2")
-
-
-def test_an_outage_is_told_with_the_last_list_and_ends(srv: Callable[..., SrvResolver], proxy: DnsFaultProxy) -> None:
-    async def check() -> None:
-        clock = asyncio.get_running_loop().time
-        answers = supervise(srv("&timeout=1s", server=proxy), ServiceName("zero"), clock, random.Random(1))
-        async with asyncio.timeout(30):
-            ready = await anext(answers)
-            proxy.set(DnsFault(rcode=SERVFAIL))
-            while not isinstance(failed := await anext(answers), Failed):
-                pass
-            assert failed.endpoints == ready.endpoints
-            assert failed.cause.endswith("gave no answer to SRV _zero._tcp.mesh.test: SERVFAIL")
-            proxy.clear()
-            while not isinstance(again := await anext(answers), Ready):
-                pass
-            assert again.endpoints == ready.endpoints
-        await answers.aclose()
-
-    asyncio.run(check())

@@ -16,13 +16,13 @@ from unit.http.rawserver import OK, Connection, RawServer, always
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from servers.backend import Backends
+    from servers.backend import Backend, Backends
 
 
 @pytest.fixture(params=["own client", "transport", "mount"])
-def http(request: pytest.FixtureRequest, face: Face, backends: Backends) -> tuple[Any, str]:
+def http(request: pytest.FixtureRequest, face: Face, shared_backends: tuple[Backend, Backend]) -> tuple[Any, str]:
     """A client in each of the three ways to make one, and the base of a service's URLs."""
-    urls = [backend.url for backend in backends(2)]
+    urls = [backend.url for backend in shared_backends]
     mesh = face.mesh(services={"orders": {"endpoints": urls, "balancer": "round_robin"}})
     if request.param == "own client":
         return face.client(mesh=mesh, follow_redirects=True), "http://orders"

@@ -261,13 +261,15 @@ def test_the_table_of_registries_counts_passed_tests_by_column() -> None:
         registries.passed("consul", ("wacht",), [])
 
 
-def test_the_census_counts_a_test_once_per_kind() -> None:
+def test_the_census_counts_a_test_once_per_server_and_version() -> None:
     census = Census()
-    census.started("consul", "1.8.7")
-    census.started("consul", "1.8.7")
-    census.test_ended()
-    census.shared("consul")
-    census.started("backend", "")
-    census.test_ended()
-    census.test_ended()
+    census.used("consul", "1.8.7")
+    census.used("consul", "1.8.7")
+    first = census.close()
+    assert first == ["consul 1.8.7"]
+    census.used("consul", "1.8.7")
+    census.used("backend", "")
+    second = census.close()
+    for servers in (first, second, census.close()):
+        census.count(servers)
     assert census.summary() == "backend (1 test), consul 1.8.7 (2 tests)"

@@ -64,6 +64,7 @@ TABLES = st.fixed_dictionaries(
         "mode": st.sampled_from(["background", "on-demand"]),
         "state_dir": st.sampled_from(["", "/var/lib/x", "state"]),
         "discovery": st.fixed_dictionaries({}, optional={"hold": OPTIONAL, "idle": OPTIONAL}),
+        "telemetry": st.fixed_dictionaries({}, optional={"metrics": st.booleans()}),
         "defaults": st.fixed_dictionaries({}, optional=DEFAULTS),
         "services": st.dictionaries(
             st.sampled_from(["orders", "orders-api", "a.b"]), st.fixed_dictionaries({}, optional=SERVICE), max_size=2

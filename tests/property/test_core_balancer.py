@@ -11,12 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meshclient.core.balance.balancer import PROBE_GRACE, Balancer, EndpointStatus
+from meshclient.core.balance.balancer import PROBE_GRACE, Balancer
 from meshclient.core.balance.least_request import least_request
 from meshclient.core.balance.p2c import P2C
 from meshclient.core.balance.pick import Pick
 from meshclient.core.balance.picker import Picker
 from meshclient.core.balance.round_robin import RoundRobin
+from meshclient.core.balance.status import EndpointStatus
 from meshclient.core.balance.weighted_random import WeightedRandom
 from meshclient.core.outlier import Outlier
 from meshclient.model.endpoint import Endpoint, Health
@@ -141,7 +142,7 @@ class BalancerMachine(RuleBasedStateMachine):
         pick, key, generation = self.live.pop(at % len(self.live))
         held = generation == self.generation[key] and key in self.listed
         before = {status.endpoint.key: status for status in self.status()}
-        pick.latency = latency
+        pick.answer(latency if kind is Kind.OK else None)
         outcome = Outcome(kind)
         pick.done(outcome, self.now)
         after = {status.endpoint.key: status for status in self.status()}

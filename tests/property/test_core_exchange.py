@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshclient.core.exchange import FAIR_SHARE, FREE_STALE, Attempt, Wait
+from meshclient.core.commands import Attempt, Wait
+from meshclient.core.exchange import FREE_STALE
 from meshclient.core.outlier import Outlier
+from meshclient.core.record import FAIR_SHARE
 from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.errors import DeadlineExceeded, NoEndpoints

@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshclient.core.retry import LONGEST_RETRY_AFTER, RETRY_AFTER_SPREAD, Refusal, Retry, RetryPolicy, Situation
+from meshclient.core.retry import LONGEST_RETRY_AFTER, RETRY_AFTER_SPREAD, Refusal, Retry, RetryPolicy, Situation, Trial
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.model.outcome import Kind, Outcome, Repeat, Sent
 
@@ -26,6 +26,8 @@ situations = st.builds(
     remaining=st.one_of(st.just(inf), st.floats(0, 100)),
     now=st.floats(0, 1e6),
     chance=st.floats(0, 1, exclude_max=True),
+    trial=st.builds(Trial, st.integers(1, 10), st.floats(0, 100), st.none()),
+    chained=st.booleans(),
 )
 
 
@@ -58,6 +60,7 @@ def test_with_nothing_in_its_way_a_repeatable_failure_is_repeated(
     free = (
         outcome.verdict.repeat is not Repeat.NEVER
         and (at.idempotent or outcome.verdict.repeat is Repeat.ALWAYS)
+        and (not at.chained or outcome.verdict.sent is Sent.NO or outcome.kind is Kind.STALE_CONNECTION)
         and at.number < policy.attempts
         and not at.obstacle()
         and policy.delay(outcome, at) < at.remaining

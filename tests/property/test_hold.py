@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from meshclient.discovery.course import Course, remarks
-from meshclient.discovery.hold import LEAST, is_mass_removal, lost, withhold
+from meshclient.discovery.crest import GRAIN, WINDOW, Crests, followed, largest
+from meshclient.discovery.hold import LEAST, has_dwindled, is_mass_removal, lost, withhold
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.events import MassRemovalHeld, MassRemovalReleased
 from meshclient.model.snapshot import Empty, Failed, Pending, Ready, listing
@@ -70,6 +71,103 @@ def test_endpoints_that_were_announced_to_go_do_not_count_unless_they_are_most(b
         assert is_mass_removal(before, usable)
 
 
+paces = st.lists(st.floats(0.0, 3 * WINDOW), min_size=1, max_size=20)
+
+
+@given(fleets, marked)
+def test_fewer_than_half_left_is_a_mass_removal_however_it_came_about(
+    crest: list[Endpoint], after: list[Endpoint]
+) -> None:
+    if has_dwindled(crest, after):
+        assert is_mass_removal(crest, after)
+        used, hold = withhold(after, None, answer(after), 0.0, PERIOD, crest=crest)
+        assert hold is not None
+        assert after == [] or {endpoint.key for endpoint in crest} <= {endpoint.key for endpoint in used.endpoints}
+    elif len(crest) >= LEAST:
+        assert 2 * len(after) >= len(crest)
+
+
+@given(st.lists(st.tuples(fleets, st.floats(0.0, WINDOW)), max_size=30))
+def test_the_largest_list_of_late_is_remembered_and_no_older_one(run: list[tuple[list[Endpoint], float]]) -> None:
+    """Against a memory of everything; within a grain of time, the larger of two lists stands for both."""
+    now = 0.0
+    crests: Crests = ()
+    listed: list[Endpoint] = []
+    gave_way: list[tuple[float, int]] = []
+    for after, pause in run:
+        now += pause
+        crests = followed(crests, listed, after, now)
+        gave_way.append((now, len(listed)))
+        listed = after
+        recent = [size for at, size in gave_way if now - at < WINDOW and size > len(after)]
+        older = [size for at, size in gave_way if now - at < WINDOW + GRAIN]
+        found = len(largest(crests, now))
+        assert found >= max(recent, default=0)
+        assert found in (0, *older)
+        assert len(crests) <= WINDOW / GRAIN + 1
+
+
+def stepped(lists: list[list[Endpoint]], pauses: list[float]) -> tuple[Course, float]:
+    """The course after these lists, with these pauses between them, over and over."""
+    now, course = 0.0, Course(Pending(source="x://"))
+    for number, endpoints in enumerate(lists):
+        now += pauses[number % len(pauses)]
+        course = course.step(replace(answer(endpoints), at=now), now, PERIOD)
+    return course, now
+
+
+def any_held(lists: list[list[Endpoint]], pauses: list[float]) -> bool:
+    return any(stepped(lists[:end], pauses)[0].hold is not None for end in range(1, len(lists) + 1))
+
+
+@given(st.integers(LEAST, 8), st.data(), paces, st.booleans())
+def test_a_rolling_deployment_is_never_held_at_any_pace(
+    size: int, data: st.DataObject, pauses: list[float], surge: bool
+) -> None:
+    """Batches of up to half, out first or in first, all with new addresses."""
+    batch = data.draw(st.integers(1, size // 2))
+    old, lists = FLEET[:size], [FLEET[:size]]
+    new = [Endpoint(f"10.0.1.{number}", 80) for number in range(size)]
+    for done in range(0, size, batch):
+        end = min(size, done + batch)
+        between = old[done:] + new[:end] if surge else old[end:] + new[:done]
+        lists += [between, old[end:] + new[:end]]
+    assert not any_held(lists, pauses)
+
+
+@given(st.integers(1, 8), st.lists(st.floats(WINDOW / 2, 600.0), min_size=1, max_size=8))
+def test_scaling_in_by_one_now_and_then_is_never_held(size: int, pauses: list[float]) -> None:
+    assert not any_held([FLEET[:left] for left in range(size, 0, -1)], pauses)
+
+
+@given(st.integers(LEAST, 8), st.lists(st.floats(0.0, WINDOW / 10), min_size=1, max_size=8), st.booleans())
+def test_leases_that_expire_one_after_another_are_held(size: int, pauses: list[float], last: bool) -> None:
+    lists = [FLEET[:left] for left in range(size, -1 if last else 0, -1)]
+    course, now = stepped(lists, pauses)
+    assert course.hold is not None
+    assert set(course.hold.listed) == set(FLEET[:size])
+    if not last:
+        assert set(course.snapshot.endpoints) == set(FLEET[:size])
+        believed = course.expire(course.hold.until, PERIOD)
+        assert believed.snapshot.endpoints == (FLEET[0],)
+        assert believed.step(answer([FLEET[0]]), now + PERIOD, PERIOD).hold is None
+
+
+@given(st.integers(LEAST, 8), st.data(), paces)
+def test_what_goes_with_notice_one_by_one_is_not_held_unless_it_is_most(
+    size: int, data: st.DataObject, pauses: list[float]
+) -> None:
+    going = data.draw(st.integers(1, size // 2))
+    lists = [FLEET[:size]]
+    for gone in range(going):
+        draining = replace(FLEET[gone], health=Health.DRAINING)
+        lists += [[draining, *FLEET[gone + 1 : size]], FLEET[gone + 1 : size]]
+    # And then one more without notice, which is not more than half of what was left.
+    lists.append(FLEET[going + 1 : size])
+    held = any_held(lists, pauses)
+    assert not held or size - going < LEAST or 2 * (size - going - 1) < size - going
+
+
 class Watching(RuleBasedStateMachine):
     """A registry says anything; a minute is long, and outages come in between."""
 
@@ -78,11 +176,17 @@ class Watching(RuleBasedStateMachine):
         self.now = 0.0
         self.course = Course(Pending(source="x://"))
         self.word: Ready | Empty | None = None
-        self.shrunk_since: float | None = None
         self.held = False
+        # When a list gave way, and how long it was; since the last hold.
+        self.past: list[tuple[float, int]] = []
 
     def take(self, course: Course) -> None:
         before, self.course = self.course, course
+        if before.hold is not None or course.hold is not None:
+            self.past = []
+        elif isinstance(course.snapshot, Ready | Empty):
+            known = before.snapshot.last if isinstance(before.snapshot, Failed) else before.snapshot
+            self.past.append((self.now, len(known.endpoints) if isinstance(known, Ready) else 0))
         for event in remarks("orders", before, course, self.now):
             if isinstance(event, MassRemovalHeld):
                 self.held = True
@@ -102,6 +206,16 @@ class Watching(RuleBasedStateMachine):
     def fail(self) -> None:
         last = self.word if isinstance(self.word, Ready) else None
         self.take(self.course.step(Failed("down", at=self.now, last=last), self.now, PERIOD))
+
+    @precondition(lambda self: isinstance(self.word, Ready))
+    @rule(left=st.integers(0, 7), seconds=st.sampled_from([0.0, 0.5, 3.0]))
+    def lose(self, left: int, seconds: float) -> None:
+        """A little later, one instance fewer."""
+        assert self.word is not None
+        self.now += seconds
+        endpoints = list(self.word.endpoints)
+        del endpoints[left % len(endpoints)]
+        self.say(endpoints)
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 59.0, 61.0]))
     def wait(self, seconds: float) -> None:
@@ -134,6 +248,12 @@ class Watching(RuleBasedStateMachine):
     def a_hold_ends(self) -> None:
         if self.course.hold is not None and not isinstance(self.course.snapshot, Failed):
             assert self.now <= self.course.hold.until <= self.now + PERIOD
+
+    @invariant()
+    def nothing_dwindles_unseen(self) -> None:
+        if self.course.hold is None and isinstance(self.course.snapshot, Ready):
+            left = len(self.course.snapshot.endpoints)
+            assert all(size < LEAST or 2 * left >= size for at, size in self.past if self.now - at < WINDOW)
 
     @invariant()
     def observers_know(self) -> None:

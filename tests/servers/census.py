@@ -1,40 +1,43 @@
-"""Which real servers a test run used, for the line at its end."""
+"""Which real servers a test run used, for the line at its end.
+
+Of a parallel run, the tests' accounts are kept in the processes that run them, and counted in the one that reports.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Census:
-    """Counts, per kind of server, the tests that used it, and keeps the version that ran."""
+    """Keeps the account of the test that runs, and counts the tests that used each server of one kind and version."""
 
     def __init__(self) -> None:
         """Start with nothing counted."""
-        self._versions: dict[str, str] = {}
         self._tests: Counter[str] = Counter()
         self._current: set[str] = set()
 
-    def started(self, kind: str, version: str) -> None:
-        """A server of this kind was started, by the current test or by a fixture of its."""
-        self._versions[kind] = version
-        self._current.add(kind)
+    def used(self, kind: str, version: str) -> None:
+        """The current test has started such a server, or shares one that was started earlier."""
+        self._current.add(f"{kind} {version}".rstrip())
 
-    def shared(self, kind: str) -> None:
-        """The current test uses a server that was started earlier."""
-        self._current.add(kind)
-
-    def test_ended(self) -> list[str]:
-        """Close the current test's account; the servers it used, each with its version."""
-        used = self._current & self._versions.keys()
-        self._tests.update(used)
+    def close(self) -> list[str]:
+        """End the current test's account; the servers it used, each with its version."""
+        used = sorted(self._current)
         self._current.clear()
-        return [f"{kind} {self._versions[kind]}".rstrip() for kind in used]
+        return used
+
+    def count(self, servers: Iterable[str]) -> None:
+        """Count one test that used these, as `close` named them."""
+        self._tests.update(set(servers))
 
     def summary(self) -> str:
         """For example `consul 1.8.7 (23 tests), knot 3.2.6 (1 test)`; empty where nothing ran."""
         return ", ".join(
-            f"{kind} {self._versions[kind]}".rstrip() + f" ({count} test{'s' if count > 1 else ''})"
-            for kind, count in sorted(self._tests.items())
+            f"{server} ({count} test{'s' if count > 1 else ''})" for server, count in sorted(self._tests.items())
         )
 
 

@@ -1,10 +1,12 @@
-"""Pytest fixtures for the real servers, and the line that says which of them a run used.
+"""Pytest fixtures for the real servers, and the table that says what was shown on which of them.
 
 Loaded by the conftest.py at the repository's root, so that the plugins' tests have them too. Nothing is
 downloaded here: a server that is not installed skips its tests, or fails them where servers are required.
 
 The session's servers are shared: a test uses service names of its own. Killing, pausing and restarting
 them is allowed, since every test that used one leaves it healed; a single agent then comes back empty.
+In a parallel run every process has a session, and servers, of its own; what a test used and showed travels
+with its report to the process that prints the table.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from servers.backend import Backends
+from servers.backend import Backend, Backends
 from servers.census import census
 from servers.consul import Consul, TlsFiles
 from servers.dns import DnsServer
@@ -25,12 +27,13 @@ from servers.requirement import required
 from servers.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 S = TypeVar("S", bound=Server)
 
-_shared: dict[str, Server] = {}
-_PASSED = pytest.StashKey[bool]()
+_shared: dict[str, tuple[Server, str]] = {}  # with its version: to ask for it starts a program
+_measured: list[str] = []
+_SERVER, _REGISTRY, _MEASURED = "server", "registry", "measured"  # names of a report's properties
 
 
 def started(server: S) -> S:
@@ -46,7 +49,7 @@ def started(server: S) -> S:
 @contextmanager
 def shared_as(name: str, server: S) -> Iterator[S]:
     """`server` as the session fixture `name`: counted for each test that uses it, and healed after it."""
-    _shared[name] = started(server)
+    _shared[name] = started(server), server.version
     try:
         yield server
     finally:
@@ -118,6 +121,31 @@ def backends() -> Iterator[Backends]:
         factory.stop()
 
 
+@pytest.fixture(scope="session")
+def _shared_pair() -> Iterator[tuple[Backend, Backend]]:
+    factory = Backends()
+    try:
+        one, other = factory(2)
+        yield one, other
+    finally:
+        factory.stop()
+
+
+@pytest.fixture
+def shared_backends(_shared_pair: tuple[Backend, Backend]) -> tuple[Backend, Backend]:
+    """Two HTTP instances, b0 and b1, for tests that neither change how they behave nor read what they counted."""
+    for backend in _shared_pair:
+        backend.count()
+    return _shared_pair
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a line about what this test measured, for the end of the run."""
+    properties: list[tuple[str, object]] = request.node.user_properties
+    return lambda line: properties.append((_MEASURED, line))
+
+
 @pytest.fixture
 def fault_proxy() -> Iterator[FaultProxies]:
     """Starts fault proxies: `fault_proxy.tcp(host, port)`, `.http(...)`, `.dns(...)`."""
@@ -130,34 +158,47 @@ def fault_proxy() -> Iterator[FaultProxies]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Count the servers of this test, and heal those that it may have broken."""
+    """Heal the shared servers that this test may have broken."""
     result = yield
-    for name in getattr(item, "fixturenames", ()):
-        server = _shared.get(name)
-        if server is not None:
-            census.shared(server.product)
-            server.heal()
-    servers = census.test_ended()
-    if item.stash.get(_PASSED, False):
-        for mark in item.iter_markers("registry"):
-            inherited = isinstance(item, pytest.Function) and hasattr(item.cls, "break_registry")
-            columns = (contract_column(item.name),) if inherited else mark.args[1:]
-            registries.passed(mark.args[0], columns, servers)
+    for server, _ in _shared_by(item):
+        server.heal()
+    census.close()
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note whether the test itself has passed."""
+    """Note in a test's report which servers it used and, where it has passed, what it showed of which registry."""
     report = yield
     if report.when == "call":
-        item.stash[_PASSED] = report.passed
+        for server, version in _shared_by(item):
+            census.used(server.product, version)
+        report.user_properties.extend((_SERVER, server) for server in census.close())
+        for mark in item.iter_markers("registry") if report.passed else ():
+            inherited = isinstance(item, pytest.Function) and hasattr(item.cls, "break_registry")
+            columns = (contract_column(item.name),) if inherited else mark.args[1:]
+            report.user_properties.append((_REGISTRY, [mark.args[0], *columns]))
     return report
 
 
+def _shared_by(item: pytest.Item) -> list[tuple[Server, str]]:
+    return [_shared[name] for name in getattr(item, "fixturenames", ()) if name in _shared]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what a report says, in whichever process its test ran."""
+    servers = [str(value) for name, value in report.user_properties if name == _SERVER]
+    census.count(servers)
+    for name, value in report.user_properties:
+        if name == _REGISTRY and isinstance(value, list | tuple):
+            registries.passed(value[0], value[1:], servers)
+        elif name == _MEASURED and report.when == "call":
+            _measured.append(str(value))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which real servers ran, and what each registry was shown to do."""
-    for line in registries.table():
+    """Say what was measured, which real servers ran, and what each registry was shown to do."""
+    for line in [*_measured, *registries.table()]:
         terminalreporter.write_line(line)
     summary = census.summary()
     if summary:

@@ -96,7 +96,7 @@ class Server(abc.ABC):
                     raise
             else:
                 break
-        census.started(self.product, self.version)
+        census.used(self.product, self.version)
         return self
 
     def _start(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from meshclient.model.snapshot import Failed, Ready
 from servers.aws import Aws
-from servers.fixtures import shared_as, started
+from servers.fixtures import shared_as
 from watching import Watch
 
 if TYPE_CHECKING:
@@ -67,13 +67,3 @@ def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
     if server is not None:
         server.heal()
         server.calm()
-
-
-@pytest.fixture
-def own_aws() -> Iterator[Aws]:
-    """AWS for this test alone, for it to kill."""
-    server = started(Aws())
-    try:
-        yield server
-    finally:
-        server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,13 +14,17 @@ from meshclient.cli.listing import COLUMNS, age, age_text, rows, service_called,
 from meshclient.cli.render import Answer, Sheet
 from meshclient.cli.seconds import seconds
 from meshclient.discovery.course import Basis
+from meshclient.discovery.runtime.on_demand import OnDemandWatch
 from meshclient.model.duration import format_duration
 from meshclient.model.snapshot import Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshclient import Mesh
     from meshclient.cli.complaint import Complaint
-    from meshclient.discovery.course import Course
+    from meshclient.discovery.confluence import Confluence
+    from meshclient.model.snapshot import Empty, Ready
 
 SCHEMA = "meshclient.resolve/v1"
 
@@ -60,27 +65,41 @@ def resolve(invocation: Invocation, names: tuple[str, ...], timeout: float) -> N
 def _ask(mesh: Mesh, name: str, timeout: float) -> tuple[Answer, Complaint | None]:
     began = time.monotonic()
     ((service, snapshot),) = mesh.warm(name, timeout=timeout).items()
-    course = mesh.service(name).watch.course
+    watch = mesh.service(name).watch
+    course = watch.course
     now = time.monotonic()
     took = now - began
     caption = (
         f"{service}: {snapshot.state}, {snapshot.source}, version {snapshot.version}, "
         f"{age_text(age(snapshot, now))}, took {format_duration(took)}"
     )
-    caption = ", ".join([caption, *past_text(course, now)])
+    late = waited_for(watch.heard, timeout) if isinstance(watch, OnDemandWatch) and snapshot.state == "pending" else ""
+    caption = ", ".join([caption, *past_text(course, now), *([late] if late else [])])
+    complaint = verdict(service, snapshot, "--timeout")
+    document = snapshot_document(service, snapshot, now)
+    if late:
+        document["cause"] = late
+        complaint = complaint and replace(complaint, why=late)
     answer = Answer(
-        document={**snapshot_document(service, snapshot, now), "took_seconds": took, **past_document(course, now)},
+        document={**document, "took_seconds": took, **past_document(course, now)},
         sheets=[Sheet(caption, COLUMNS, rows(snapshot))],
         names=[endpoint.url for endpoint in snapshot.endpoints],
     )
-    return answer, verdict(service, snapshot, "--timeout")
+    return answer, complaint
 
 
-def past_document(course: Course, now: float) -> dict[str, object]:
+def waited_for(heard: Sequence[tuple[str, Ready | Empty | Failed | None]], timeout: float) -> str:
+    """Why there is no answer yet: who has said nothing, and who cannot tell."""
+    told = [f"{source}: {answer.cause}" for source, answer in heard if isinstance(answer, Failed)]
+    silent = " and ".join(source for source, answer in heard if answer is None)
+    return "; ".join([f"waited {format_duration(timeout)} for {silent}, which did not answer", *told])
+
+
+def past_document(course: Confluence, now: float) -> dict[str, object]:
     """Where a list comes from and what is kept in it, as JSON-ready data; `now` is the service's clock."""
     failed = course.snapshot if isinstance(course.snapshot, Failed) else None
     held = course.hold and {
-        "removed": [endpoint.url for endpoint in course.hold.missing],
+        "removed": [endpoint.url for hold in course.holds for endpoint in hold.missing],
         "seconds_left": max(0.0, course.hold.until - now),
     }
     return {
@@ -90,12 +109,13 @@ def past_document(course: Course, now: float) -> dict[str, object]:
     }
 
 
-def past_text(course: Course, now: float) -> list[str]:
+def past_text(course: Confluence, now: float) -> list[str]:
     """The same for a caption, where there is anything to tell."""
     told = ["read from disk"] if course.basis is Basis.DISK else []
     if isinstance(course.snapshot, Failed):
         told.append(f"failing for {format_duration(max(0.0, now - course.snapshot.at))} ({course.snapshot.cause})")
     if course.hold:
         left = format_duration(max(0.0, course.hold.until - now))
-        told.append(f"{len(course.hold.missing)} removed are held for another {left}")
+        removed = sum(len(hold.missing) for hold in course.holds)
+        told.append(f"{removed} removed are held for another {left}")
     return told

@@ -135,6 +135,12 @@ def _bound(value: object) -> float:
     return seconds
 
 
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{shown(value)} is not a switch: write true or false")
+    return value
+
+
 def _optional(off: str) -> Callable[[object], float | None]:
     def read(value: object) -> float | None:
         if value is False or value is None:
@@ -266,6 +272,7 @@ BALANCER = Kind(_balancer, spelled=str)
 BOUND = Kind(_bound, write_duration)
 OPTIONAL_BOUND = Kind(_optional("no bound"), _write_optional, spelled=switch_or_value)
 OPTIONAL_SPAN = Kind(_optional("never"), _write_optional, spelled=switch_or_value)
+SWITCH = Kind(_switch, spelled=switch_or_value)
 BACKOFF = Kind(_backoff, lambda value: f"{write_duration(value.first)}..{write_duration(value.limit)}", spelled=str)
 ATTEMPTS = Kind(_whole(1, 10))
 COUNT = Kind(_whole(1))

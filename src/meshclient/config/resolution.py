@@ -15,8 +15,8 @@ from typing import Any
 from meshclient.config.kinds import Kind, Written
 from meshclient.config.layers import Leaf, names
 from meshclient.config.origin import DEFAULT, Origin, Path, dotted
-from meshclient.config.schema import DEFAULTS, DISCOVERY, ROOT, ROUTE, SERVICE, Table
-from meshclient.config.shape import DiscoveryConfig, MeshConfig, RouteConfig, ServiceConfig
+from meshclient.config.schema import DEFAULTS, DISCOVERY, ROOT, ROUTE, SERVICE, TELEMETRY, Table
+from meshclient.config.shape import DiscoveryConfig, MeshConfig, RouteConfig, ServiceConfig, TelemetryConfig
 
 _DEFAULTS: Path = ("defaults",)
 
@@ -57,6 +57,7 @@ class Resolution:
         return MeshConfig(
             **self._values(ROOT, ((),)),
             discovery=DiscoveryConfig(**self._values(DISCOVERY, (("discovery",),))),
+            telemetry=TelemetryConfig(**self._values(TELEMETRY, (("telemetry",),))),
             defaults=ServiceConfig(**self._values(DEFAULTS, (_DEFAULTS,))),
             services=MappingProxyType(services),
             unspelled=unspelled,

@@ -10,7 +10,14 @@ from typing import TypeAlias
 
 from meshclient.config import kinds
 from meshclient.config.kinds import Kind
-from meshclient.config.shape import DiscoveryConfig, EjectionConfig, MeshConfig, RetryConfig, ServiceConfig
+from meshclient.config.shape import (
+    DiscoveryConfig,
+    EjectionConfig,
+    MeshConfig,
+    RetryConfig,
+    ServiceConfig,
+    TelemetryConfig,
+)
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 
@@ -97,6 +104,7 @@ SERVICE = Table(
     {**_DEFAULTS, "endpoints": kinds.ENDPOINTS, "routes": Named("/reports/*", _pattern, ROUTE)},
 )
 DISCOVERY = Table(DiscoveryConfig, {"hold": kinds.OPTIONAL_SPAN, "idle": kinds.OPTIONAL_SPAN})
+TELEMETRY = Table(TelemetryConfig, {"metrics": kinds.SWITCH})
 ROOT = Table(
     MeshConfig,
     {
@@ -105,6 +113,7 @@ ROOT = Table(
         "mode": kinds.MODE,
         "state_dir": kinds.FOLDER,
         "discovery": DISCOVERY,
+        "telemetry": TELEMETRY,
         "defaults": DEFAULTS,
         "services": Named("orders", _service, SERVICE),
     },

@@ -159,6 +159,17 @@ class DiscoveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetryConfig:
+    """What is told of the mesh to the outside.
+
+    Args:
+        metrics: whether OpenTelemetry is told of lists and endpoints, where the process uses it.
+    """
+
+    metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class MeshConfig:
     """Everything a mesh is told.
 
@@ -168,6 +179,7 @@ class MeshConfig:
         mode: whether discovery runs on a background thread, or only while a call waits for it.
         state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
         discovery: how lists are kept.
+        telemetry: what is told to the outside.
         defaults: for every service that `services` does not name; no endpoints, no routes.
         services: by name.
         unspelled: those of `services` which only environment variables name. A variable cannot spell ``-`` and ``.``,
@@ -180,6 +192,7 @@ class MeshConfig:
     mode: Mode = "background"
     state_dir: str = ""
     discovery: DiscoveryConfig = DiscoveryConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     defaults: ServiceConfig = ServiceConfig()
     services: Mapping[str, ServiceConfig] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     unspelled: frozenset[str] = frozenset()

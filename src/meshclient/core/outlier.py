@@ -1,16 +1,47 @@
-"""Taking an endpoint out after consecutive failures, and letting it back in by one probe.
+"""Taking an endpoint out when it fails and its peers do not, and letting it back in by one probe.
 
-Source: Finagle's failure accrual (five failures in a row, equal-jittered 5 s doubling to 300 s, then one probe) and
-Envoy's outlier detection (the cap). The record is per endpoint and pure; how many may be out at once is asked of the
-caller, who sees them all.
+Two rules find it: failures in a row (Finagle's failure accrual: five), and the failure ratio of the last ten seconds,
+counted exactly (Linkerd's unified breaker). Both compare it with its peers (`meshclient.core.comparison`), so that they
+work with two endpoints, find two bad ones of nine, and take out nobody when all fail together. The way back is
+Finagle's: an equal-jittered pause that doubles, then one probe. How many may be out at once is Envoy's and gRPC's cap.
+
+The record is per endpoint and pure; how many are out is asked of the caller, who sees them all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from meshclient.core.comparison import ratio_is_worse, streak_is_its_own
+from meshclient.core.window import Window
 from meshclient.model.outcome import Mark
+
+# Seconds that the ratio looks back, and after which a pause between two failures makes them unrelated.
+SPAN = 10.0
+
+
+@dataclass(slots=True)
+class Record:
+    """Endings counted: of one endpoint, or of all endpoints of a service.
+
+    Attributes:
+        window: of the last `SPAN` seconds.
+        good: successes since the beginning.
+        bad: failures since the beginning.
+    """
+
+    window: Window = field(default_factory=lambda: Window(SPAN))
+    good: int = 0
+    bad: int = 0
+
+    def add(self, now: float, *, failed: bool) -> None:
+        """One more."""
+        self.window.record(now, failed=failed)
+        if failed:
+            self.bad += 1
+        else:
+            self.good += 1
 
 
 @dataclass(slots=True)
@@ -19,25 +50,28 @@ class Standing:
 
     Attributes:
         failures: failures in a row.
-        ejections: ejections since the last success of a probe.
+        failed_at: when the latest of them was.
+        streak: failures of those that `base` is compared with.
+        base: successes and failures of its peers when that streak began.
+        ejections: how often it was ejected; forgotten step by step while it stays in rotation.
         until: when the next probe is due, or None while in rotation.
         probing: whether that probe is in flight.
+        returned: when it came back from its latest ejection.
     """
 
     failures: int = 0
+    failed_at: float = 0.0
+    streak: int = 0
+    base: tuple[int, int] = (0, 0)
     ejections: int = 0
     until: float | None = None
     probing: bool = False
+    returned: float = 0.0
 
     @property
     def ejected(self) -> bool:
         """Whether it is out of rotation."""
         return self.until is not None
-
-    @property
-    def clean(self) -> bool:
-        """Whether a success would change nothing."""
-        return self.failures == 0 and self.until is None
 
 
 class Change(Enum):
@@ -53,14 +87,24 @@ class Change(Enum):
 class Outlier:
     """The rule.
 
+    With the default values and n endpoints, ``max(1, n // 2)`` may be out at once: 1 of 2, 1 of 3, 2 of 4, 4 of 9. So
+    at least half of n >= 2 endpoints stay in rotation, which is just what the balancer's panic threshold of 0.5 asks
+    for (of 3 endpoints 2 remain, 67 %): ejections alone never cause a panic, and a panic says that a registry has
+    refused endpoints as well.
+
     Args:
-        consecutive: failures in a row that eject.
-        base: seconds of the first ejection; doubles with each failed probe.
+        consecutive: failures in a row that eject, if the peers do better.
+        ratio: success ratio (0 to 1) of the last ten seconds below which an endpoint is ejected, if the peers do
+            better; 0 for never.
+        samples: attempts that this ratio needs.
+        base: seconds of the first ejection; doubles with each failed probe, and each ejection soon after the last.
         limit: most seconds of an ejection.
         max_ejected: share of the endpoints that may be out, 0 to 1; one may always be, if there are two.
     """
 
     consecutive: int = 5
+    ratio: float = 0.8
+    samples: int = 20
     base: float = 5.0
     limit: float = 300.0
     max_ejected: float = 0.5
@@ -79,35 +123,61 @@ class Outlier:
         bound = min(self.limit, self.base * 2.0 ** min(ejections, 64))
         return bound * (0.5 + 0.5 * chance)
 
-    def record(self, standing: Standing, mark: Mark, *, probe: bool, room: bool, now: float, chance: float) -> Change:
-        """Take in how an attempt ended.
+    def succeeded(self, standing: Standing) -> None:
+        """Take in that an attempt at an endpoint in rotation succeeded."""
+        standing.failures = standing.streak = 0
 
-        While ejected only the probe's ending counts: answers to requests sent before tell nothing new. A neutral
-        ending (cancelled, never left this process) of a probe makes it due again at once, so that a probe cannot be
-        lost. `room` says whether one more may be ejected.
+    def failed(self, standing: Standing, own: Record, fleet: Record, now: float) -> bool:
+        """Take in that an attempt at an endpoint in rotation failed; whether it is to be ejected for that.
+
+        `own` counts the endings at this endpoint and `fleet` those at all of the service, this one included in both.
         """
-        if standing.until is not None:
-            return self._record_probe(standing, mark, now, chance) if probe else Change.NONE
-        if mark is Mark.SUCCESS:
-            standing.failures = 0
-        elif mark is Mark.FAILURE:
-            standing.failures += 1
-            if standing.failures >= self.consecutive and room:
-                standing.until = now + self.duration(standing.ejections, chance)
-                standing.ejections += 1
-                return Change.EJECTED
-        return Change.NONE
+        if not standing.streak or now - standing.failed_at > SPAN:
+            # What the peers did in quiet times long past says nothing about a failure now.
+            standing.streak, standing.base = 0, (fleet.good - own.good, fleet.bad - own.bad)
+        standing.failures += 1
+        standing.streak += 1
+        standing.failed_at = now
+        return self._streak(standing, own, fleet) or self._ratio(own.window, fleet.window, now)
 
-    def _record_probe(self, standing: Standing, mark: Mark, now: float, chance: float) -> Change:
+    def eject(self, standing: Standing, now: float, chance: float) -> None:
+        """Take it out for a while."""
+        # One step of the growth is forgotten for each `SPAN` seconds without an ejection (Envoy's interval).
+        clean = int(max(0.0, now - standing.returned) / SPAN) if standing.until is None else 0
+        standing.ejections = max(0, standing.ejections - clean)
+        standing.until = now + self.duration(standing.ejections, chance)
+        standing.ejections += 1
+
+    def probed(self, standing: Standing, mark: Mark, now: float, chance: float) -> Change:
+        """Take in how the probe of an ejected endpoint ended.
+
+        A neutral ending (cancelled, never left this process) makes it due again at once, so that a probe cannot be
+        lost.
+        """
         standing.probing = False
         if mark is Mark.SUCCESS:
-            standing.failures = standing.ejections = 0
+            standing.failures = standing.streak = 0
             standing.until = None
+            standing.returned = now
             return Change.RESTORED
         if mark is Mark.FAILURE:
             standing.failures += 1
-            standing.until = now + self.duration(standing.ejections, chance)
-            standing.ejections += 1
+            self.eject(standing, now, chance)
             return Change.EJECTED
         standing.until = now
         return Change.PROBE_AGAIN
+
+    def _streak(self, standing: Standing, own: Record, fleet: Record) -> bool:
+        if standing.failures < self.consecutive:
+            return False
+        good, bad = standing.base
+        return streak_is_its_own(standing.streak, fleet.good - own.good - good, fleet.bad - own.bad - bad)
+
+    def _ratio(self, own: Window, fleet: Window, now: float) -> bool:
+        own.advance(now)
+        fleet.advance(now)
+        total = own.total
+        if total < self.samples or own.successes >= self.ratio * total:
+            return False
+        # A success counts for both at once; only what an endpoint did before its return is in the fleet's count alone.
+        return ratio_is_worse(own.failures, total, fleet.failures - own.failures, fleet.total - total)

@@ -40,6 +40,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """An attempt as a user's own strategy sees it.
+
+    Args:
+        number: counted from 1.
+        elapsed: seconds since the call began.
+        raw: the response, or the exception.
+    """
+
+    number: int
+    elapsed: float
+    raw: object
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What a decision depends on beside the outcome.
 
@@ -52,6 +67,8 @@ class Situation:
         remaining: seconds until the call's deadline.
         now: seconds on the monotonic clock.
         chance: uniform in [0, 1).
+        trial: the attempt itself.
+        chained: whether the call serves a request that is itself a repeat.
     """
 
     number: int
@@ -62,6 +79,8 @@ class Situation:
     remaining: float
     now: float
     chance: float
+    trial: Trial
+    chained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +91,23 @@ class RetryPolicy:
         attempts: at most so many in one call, the first included.
         first: upper bound in seconds of the first pause; doubles each time (full jitter).
         limit: most seconds of a pause.
+        wait: seconds to pause, instead of `first` and `limit`.
+        stop: whether there were attempts enough, instead of `attempts`.
+        retry: whether an ending, be it a success, asks for another attempt, instead of `meshclient.model.outcome`.
+            What may have been executed is still not repeated unless that does no harm.
     """
 
     attempts: int = 3
     first: float = 0.025
     limit: float = 1.0
+    wait: Callable[[Trial], float] | None = None
+    stop: Callable[[Trial], bool] | None = None
+    retry: Callable[[Trial], bool] | None = None
 
     def decide(self, outcome: Outcome, at: Situation, budget: RetryBudget) -> Retry | Refusal:
         """The next step after a failed attempt. Spends one retry of `budget` when the answer is Retry."""
-        repeat = outcome.verdict.repeat
-        if repeat is Repeat.NEVER:
-            return Refusal(f"{outcome.kind} is final")
-        if repeat is Repeat.IF_IDEMPOTENT and not at.idempotent:
-            return Refusal(
-                f"{at.method} may have been executed and is not idempotent: send an Idempotency-Key header, or opt in"
-            )
-        if at.number >= self.attempts:
-            return Refusal(f"attempt {at.number} of {self.attempts} was the last")
-        if obstacle := at.obstacle():
-            return Refusal(obstacle)
+        if reason := self._final(outcome, at) or self._unsafe(outcome, at) or self._enough(at) or at.obstacle():
+            return Refusal(reason)
         delay = self.delay(outcome, at)
         if at.remaining <= 0:
             return Refusal("the deadline has passed")
@@ -99,6 +116,27 @@ class RetryPolicy:
         if not budget.withdraw(at.now):
             return Refusal("the service's retry budget is spent")
         return Retry(delay)
+
+    def _final(self, outcome: Outcome, at: Situation) -> str:
+        if self.retry is not None:
+            return "" if self.retry(at.trial) else f"the retry strategy takes {outcome.kind} for final"
+        return f"{outcome.kind} is final" if outcome.verdict.repeat is Repeat.NEVER else ""
+
+    def _unsafe(self, outcome: Outcome, at: Situation) -> str:
+        if outcome.verdict.sent is Sent.NO:
+            return ""
+        if not at.idempotent:
+            return (
+                f"{at.method} may have been executed and is not idempotent: send an Idempotency-Key header, or opt in"
+            )
+        if at.chained and outcome.kind is not Kind.STALE_CONNECTION:
+            return "the request that this call serves is itself a repeat: whoever sent it tries again"
+        return ""
+
+    def _enough(self, at: Situation) -> str:
+        if self.stop is not None:
+            return f"the stop strategy ended it after attempt {at.number}" if self.stop(at.trial) else ""
+        return f"attempt {at.number} of {self.attempts} was the last" if at.number >= self.attempts else ""
 
     def delay(self, outcome: Outcome, at: Situation) -> float:
         """Seconds to pause.
@@ -112,4 +150,6 @@ class RetryPolicy:
         speaks_for_all = outcome.kind is Kind.BUSY and outcome.status == _TOO_MANY_REQUESTS
         if outcome.retry_after is not None and (speaks_for_all or not at.untried):
             return min(outcome.retry_after, LONGEST_RETRY_AFTER) * (1 + RETRY_AFTER_SPREAD * at.chance)
+        if self.wait is not None:
+            return max(0.0, self.wait(at.trial))
         return at.chance * min(self.limit, self.first * 2.0 ** min(at.number - 1, 64))

@@ -1,4 +1,4 @@
-"""What is known of a name at one moment, and where that comes from: a snapshot with its past. Pure."""
+"""What one registry lets us know of a name, and where that comes from: a snapshot with its past. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.crest import Crests, followed, largest
 from meshclient.discovery.hold import Hold, withhold
 from meshclient.discovery.transition import advance
 from meshclient.model.events import MassRemovalHeld, MassRemovalReleased, StoredListServed
-from meshclient.model.snapshot import Failed, Ready
+from meshclient.model.snapshot import Empty, Failed, Ready
 
 if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
-    from meshclient.model.snapshot import Empty, Snapshot
+    from meshclient.model.snapshot import Snapshot
 
 
 class Basis(StrEnum):
@@ -34,11 +35,13 @@ class Course:
         snapshot: what calls go by.
         basis: where its list comes from.
         hold: the mass removal that is not believed yet, if any.
+        crests: the larger lists that it had a moment ago.
     """
 
     snapshot: Snapshot
     basis: Basis = Basis.REGISTRY
     hold: Hold | None = None
+    crests: Crests = ()
 
     @property
     def settled(self) -> Ready | None:
@@ -52,28 +55,31 @@ class Course:
     def step(self, answer: Ready | Empty | Failed, now: float, period: float | None) -> Course:
         """What follows from the registry's `answer` at `now`.
 
-        A mass removal is held for `period` seconds (None: never) in which the registry answers: what it says first
-        after an outage is as doubtful as what it said before it. A list that the registry has not told in this watch,
-        from disk or from before a release, is no measure for the first it tells.
+        A mass removal, in one answer or in steps, is held for `period` seconds (None: never) in which the registry
+        answers: what it says first after an outage is as doubtful as what it said before it. A list that the registry
+        has not told in this watch, from disk or from before a release, is no measure for the first it tells.
         """
         if isinstance(answer, Failed):
             return self._failed(answer, now, period)
-        used, hold = answer, None
-        if period is not None:
-            used, hold = withhold(self._measure(), self._hold(now, period), answer, now, period)
-        return Course(advance(self.snapshot, used), hold=hold)
+        if period is None:
+            return Course(advance(self.snapshot, answer))
+        listed, crest = self._measure(), largest(self.crests, now)
+        used, hold = withhold(listed, self._hold(now, period), answer, now, period, crest=crest)
+        # What a hold was about is settled by its end, and is no measure any more.
+        crests = () if hold or self.hold else followed(self.crests, listed, answer.endpoints, now)
+        return Course(advance(self.snapshot, used), hold=hold, crests=crests)
 
     def _failed(self, answer: Failed, now: float, period: float | None) -> Course:
         if not isinstance(answer.last, Ready):
             return replace(self, snapshot=advance(self.snapshot, answer))
         hold = None
         if period is not None:
-            # The list of what still answers in a union; or what a registry said before it fell silent, which is not
-            # saying it once more: no time is up.
+            # The list of what still answers in a union that we do not follow ourselves; or what a registry said before
+            # it fell silent, which is not saying it once more: no time is up.
             moment = -inf if self.hold else now
             last, hold = withhold(self._measure(), self.hold, answer.last, moment, period)
             answer = replace(answer, last=last)
-        return Course(advance(self.snapshot, answer), hold=hold)
+        return Course(advance(self.snapshot, answer), hold=hold, crests=() if hold else self.crests)
 
     def restored(self, answer: Failed) -> Course:
         """The course where `answer` brings along a list from disk."""
@@ -104,7 +110,7 @@ def remarks(service: str, before: Course, after: Course, now: float) -> list[Eve
     snapshot, source = after.snapshot, after.snapshot.source
     if after.basis is Basis.DISK and before.basis is not Basis.DISK and isinstance(snapshot, Failed) and snapshot.last:
         told.append(StoredListServed(service, source, len(snapshot.endpoints), now - snapshot.last.at))
-    old, new = _partial(before.hold), _partial(after.hold)
+    old, new = _partial(before), _partial(after)
     if new is not None:
         if old is None or old.missing != new.missing:
             told.append(MassRemovalHeld(service, source, len(snapshot.endpoints), len(new.missing), new.until))
@@ -115,6 +121,7 @@ def remarks(service: str, before: Course, after: Course, now: float) -> list[Eve
     return told
 
 
-def _partial(hold: Hold | None) -> Hold | None:
+def _partial(course: Course) -> Hold | None:
     # Of an empty answer observers hear by EmptyListHeld.
-    return hold if hold is not None and isinstance(hold.said, Ready) else None
+    known = course.snapshot.last if isinstance(course.snapshot, Failed) else course.snapshot
+    return None if isinstance(known, Empty) else course.hold

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 # most, under the promised second.
 POLL = 0.2
 PATIENCE = 2
+# Seconds after which a file that has not changed is told once more, so that the age of a list is not taken for that of
+# the file: looking at it confirms it.
+CONFIRM = 5.0
 
 
 class FileResolver:
@@ -55,9 +58,10 @@ class FileResolver:
     Args:
         uri: ``file:///etc/mesh.toml``, or ``file://mesh.toml`` below the working directory.
         poll: seconds between two looks.
+        confirm: seconds after which a list is confirmed that has not changed.
     """
 
-    def __init__(self, uri: ResolverUri, *, poll: float = POLL) -> None:
+    def __init__(self, uri: ResolverUri, *, poll: float = POLL, confirm: float = CONFIRM) -> None:
         path = Path(unquote(uri.authority + uri.path))
         uri.finish()
         if path.suffix.lower() not in _DECODERS:
@@ -71,14 +75,20 @@ class FileResolver:
         self.source = str(uri)
         self._path = path
         self._poll = poll
+        self._confirm = confirm
         # One look at the file serves every name that is watched in it.
         self._readings = Shared(self._read)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty | Failed]:
-        """Yield the file's list, and again when it changes; `Failed` while the file cannot be used."""
+        """Yield the file's list when it changes and when it is confirmed; `Failed` while the file cannot be used."""
         said: Ready | Empty | Failed | None = None
+        before: _Services | Failed | None = None
         async with aclosing(self._readings.subscribe()) as readings:
             async for reading in readings:
+                if reading is before and said is not None:
+                    yield said
+                    continue
+                before = reading
                 answer = reading if isinstance(reading, Failed) else self._answer(name, reading)
                 if answer != said:
                     said = answer
@@ -89,9 +99,12 @@ class FileResolver:
         return listing(endpoints or (), source=self.source, exists=endpoints is not None)
 
     async def _read(self) -> AsyncIterator[_Services | Failed]:
-        """Yield what the file says each time it has been read."""
+        """Yield what the file says each time it has been read, and the same object to confirm it."""
+        loop = asyncio.get_running_loop()
         known: _Mark | None = None
         before: _Mark | None = None
+        told: _Services | Failed | None = None
+        confirmed = loop.time()
         restless = 0
         while True:
             mark = await off_loop(self._mark)
@@ -104,7 +117,11 @@ class FileResolver:
                     reading, read = await self._parse()
                     if believed or not isinstance(reading, Failed):
                         known = mark if read and rests else None
+                        told, confirmed = reading, loop.time()
                         yield reading
+            elif isinstance(told, Mapping) and loop.time() - confirmed >= self._confirm:
+                confirmed = loop.time()
+                yield told
             before = mark
             await asyncio.sleep(self._poll)
 

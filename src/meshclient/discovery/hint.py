@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from meshclient.discovery.resolver import Resolver
     from meshclient.model.service import ServiceName
 
+# Least seconds between two hints for a name: of a hundred calls that fail in a second, one says it all.
+HINT_GAP = 1.0
+
 _LOG = logging.getLogger("meshclient.discovery")
 
 

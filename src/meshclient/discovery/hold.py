@@ -43,7 +43,13 @@ class Hold:
 
 
 def withhold(
-    listed: Sequence[Endpoint], hold: Hold | None, answer: Ready | Empty, now: float, period: float
+    listed: Sequence[Endpoint],
+    hold: Hold | None,
+    answer: Ready | Empty,
+    now: float,
+    period: float,
+    *,
+    crest: Sequence[Endpoint] = (),
 ) -> tuple[Ready | Empty, Hold | None]:
     """The answer to use in place of `answer`, and the hold that stands after it.
 
@@ -56,8 +62,11 @@ def withhold(
         answer: what the registry says.
         now: seconds on the runtime's clock.
         period: how long a mass removal is held.
+        crest: the largest list of the last moments, where that is not `listed`; a loss in steps is measured by it.
     """
     before = hold.listed if hold else tuple(listed)
+    if hold is None and has_dwindled(crest, answer.endpoints):
+        before = tuple(crest)
     if (hold and now >= hold.until) or not is_mass_removal(before, answer.endpoints):
         return answer, None
     held = Hold(before, answer, hold.until if hold else now + period)
@@ -78,6 +87,15 @@ def is_mass_removal(before: Sequence[Endpoint], after: Sequence[Endpoint]) -> bo
         return bool(before)
     counted = _counted(before)
     return len(counted) >= LEAST and len(after) < len(counted) and 2 * len(lost(before, after)) > len(counted)
+
+
+def has_dwindled(crest: Sequence[Endpoint], after: Sequence[Endpoint]) -> bool:
+    """Whether fewer than half of at least `LEAST` endpoints are left after a number of steps.
+
+    Only the number counts: instances that are replaced one by one leave nothing of the list before, and lose nothing.
+    """
+    counted = len(_counted(crest))
+    return counted >= LEAST and 2 * len(after) < counted
 
 
 def lost(before: Sequence[Endpoint], after: Sequence[Endpoint]) -> tuple[Endpoint, ...]:

@@ -50,6 +50,9 @@ class Migrating:
         tell: told of `MigrationDiffers` and `MigrationAgrees`.
         settle: seconds that a difference or an agreement must have stood to be told.
         interval: least seconds between two reports of a service.
+
+    Attributes:
+        filed: under which source its lists are kept on disk: they are those of `serving`.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Migrating:
         interval: float = INTERVAL,
     ) -> None:
         self.source = f"migrate({serving.source}, {following.source})"
+        self.filed: str = getattr(serving, "filed", serving.source)
         self._serving = serving
         self._following = following
         self._tell = tell

@@ -67,9 +67,10 @@ class Resolver(Protocol):
     """Turns a name into a stream of answers.
 
     A resolver may have one more method, ``refresh(self, name: ServiceName) -> None``: calls to an endpoint of `name`
-    fail here (it was ejected), so look again soon, where there is something to gain by it. It is called on the
-    discovery loop, perhaps many times in a row and from several compositions, must return at once, and is rate-limited
-    by the resolver itself. What it raises is logged.
+    fail here, so look again soon, where there is something to gain by it. It is called on the loop of the watch, once
+    that has begun, and at most once a second by each mesh; several may use one registry, so that a resolver whose
+    questions cost something has a limit of its own. It must return at once. What it raises is logged. On demand a new
+    watch is begun for the hint, whose first answer is taken.
 
     Attributes:
         source: which registry is asked, as a URI without secrets; shown to people.
@@ -79,6 +80,11 @@ class Resolver(Protocol):
 
     def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty | Failed]:
         """Yield the current answer, then a new one each time it changes or is confirmed.
+
+        To say "still the same, confirmed now", yield the same answer again: its age begins anew and nobody is told
+        of a change. A registry that tells of changes only has more to go by than their absence: a heartbeat, a
+        bookmark or an answer to a progress request of its stream, or a question that found nothing new. Every few
+        seconds is enough; where nothing but silence came, yield nothing, since a dead connection is silent too.
 
         Called on the discovery loop, once for each name; sockets and clients are acquired inside and released when
         the iterator is closed, because after a fork or a failure a fresh call starts on another loop. Raise anything

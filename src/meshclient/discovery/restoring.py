@@ -1,4 +1,4 @@
-"""What a list from disk does to a name whose registry fails, or says nothing, at the start. Pure."""
+"""What a list from disk does to the course of a registry that fails, or says nothing, at the start. Pure."""
 
 from __future__ import annotations
 

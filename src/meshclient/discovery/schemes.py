@@ -42,7 +42,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
 _ONE_WAY: Mapping[str, str] = MappingProxyType(
     {
         RESOLVERS: "services can be looked up there, and not registered",
-        REGISTRARS: "services can be registered there, and not looked up (read Route 53 with srv://)",
+        REGISTRARS: "services can be registered there, and not looked up (what it writes to DNS is read with srv://)",
     }
 )
 # Which distribution brings a scheme that is not installed.

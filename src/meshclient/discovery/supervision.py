@@ -10,20 +10,27 @@ loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.soundness import sound
 from meshclient.model.snapshot import Empty, Failed, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.model.service import ServiceName
 
 BACKOFF_FIRST = 0.25
 BACKOFF_LIMIT = 15.0
+# Most records that are no endpoints which a line of the log names.
+SHOWN = 5
+
+_LOG = logging.getLogger("meshclient.discovery")
 
 
 async def supervise(
@@ -33,8 +40,9 @@ async def supervise(
 
     An answer of a watch that ended by itself stands, and the watch is started again like a failed one. A watch that
     itself yields `Failed` goes on: it knows better than a back-off when to look again; the `last` it gives, if any,
-    stands.
+    stands. Records that are no endpoints are left out and reported, and what is no answer is a failure (`soundness`).
     """
+    reported: tuple[str, ...] = ()
     last: Ready | Empty | None = None
     outage: float | None = None
     bound = BACKOFF_FIRST
@@ -42,7 +50,13 @@ async def supervise(
         answers: AsyncIterator[Ready | Empty | Failed] | None = None
         try:
             answers = resolver.watch(name)
-            async for answer in answers:
+            async for yielded in answers:
+                answer, malformed, listed = sound(yielded)
+                if malformed and malformed != reported:
+                    what = f"{len(malformed)} of {listed} instances of service '{name}' are left out"
+                    more = ", ..." if len(malformed) > SHOWN else ""
+                    _LOG.warning("%s: %s: %s%s", resolver.source, what, ", ".join(malformed[:SHOWN]), more)
+                reported = malformed if malformed or isinstance(answer, Ready) else reported
                 if isinstance(answer, Failed):
                     outage = clock() if outage is None else outage
                     last = answer.last or last
@@ -66,6 +80,38 @@ async def supervise(
         yield Failed(cause, source=resolver.source, last=last, at=outage)
         await asyncio.sleep(rng.uniform(bound / 2, bound))
         bound = min(BACKOFF_LIMIT, bound * 2)
+
+
+async def supervise_all(
+    resolvers: Sequence[Resolver], name: ServiceName, clock: Callable[[], float], rng: Chance
+) -> AsyncGenerator[tuple[int, Ready | Empty | Failed], None]:
+    """Yield (its number, its answer) for each answer of any of the resolvers, each supervised by itself.
+
+    The outage of one neither stops nor restarts another. None goes on before its answer has been dealt with.
+    """
+    if len(resolvers) == 1:
+        async with aclosing(supervise(resolvers[0], name, clock, rng)) as answers:
+            async for answer in answers:
+                yield 0, answer
+        return
+    said: asyncio.Queue[tuple[int, Ready | Empty | Failed]] = asyncio.Queue(1)
+
+    async def follow(number: int, resolver: Resolver) -> None:
+        async with aclosing(supervise(resolver, name, clock, rng)) as answers:
+            async for answer in answers:
+                await said.put((number, answer))
+                await said.join()
+
+    # No TaskGroup: it would turn the closing of this generator into an exception group.
+    tasks = [asyncio.create_task(follow(number, resolver)) for number, resolver in enumerate(resolvers)]
+    try:
+        while True:
+            yield await said.get()
+            said.task_done()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def describe(exc: BaseException) -> str:

@@ -28,6 +28,14 @@ class HttpResolverUnavailable(errors.ResolverUnavailable, httpx.ConnectError):
     """`ResolverUnavailable`, and an httpx.ConnectError."""
 
 
+class HttpCircuitOpen(errors.CircuitOpen, httpx.TransportError):
+    """`CircuitOpen`, and an httpx.TransportError."""
+
+
+class HttpOverloaded(errors.Overloaded, httpx.TransportError):
+    """`Overloaded`, and an httpx.TransportError."""
+
+
 class HttpDeadlineExceeded(errors.DeadlineExceeded, httpx.TimeoutException):
     """`DeadlineExceeded`, and an httpx.TimeoutException."""
 
@@ -36,12 +44,16 @@ _FLAVOURS: dict[type[errors.MeshError], type[httpx.TransportError]] = {
     errors.ServiceNotFound: HttpServiceNotFound,
     errors.NoEndpoints: HttpNoEndpoints,
     errors.ResolverUnavailable: HttpResolverUnavailable,
+    errors.CircuitOpen: HttpCircuitOpen,
+    errors.Overloaded: HttpOverloaded,
 }
 
 _NEXT_STEP: dict[type[errors.MeshError], str] = {
     errors.ServiceNotFound: "check the name's spelling and where it is registered: {resolve}",
     errors.NoEndpoints: "see which instances are healthy: {resolve}",
     errors.ResolverUnavailable: "check that the registry is reachable from here: {resolve}",
+    errors.CircuitOpen: "look why the service fails; throttle = false or circuit = false lets every call through",
+    errors.Overloaded: "call less at once, or raise limit in the configuration",
 }
 
 
@@ -51,6 +63,8 @@ def flavoured(error: errors.MeshError, report: CallReport, request: httpx.Reques
     step = _NEXT_STEP[neutral].format(resolve=_resolve_command(report))
     made = _FLAVOURS[neutral](f"{error}; {story(report)}; {step}", request=request)
     made.mesh = report  # type: ignore[attr-defined]
+    if isinstance(error, errors.RejectedError):
+        made.retry_after = error.retry_after  # type: ignore[attr-defined]
     return made
 
 

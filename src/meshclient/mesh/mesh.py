@@ -35,6 +35,7 @@ from meshclient.registration.registrar import Registration
 from meshclient.registration.schemes import open_registrar
 from meshclient.registration.seat import Seat
 from meshclient.registration.terms import Terms
+from meshclient.telemetry.discovery_metrics import DiscoveryMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +73,7 @@ class Mesh:
         state_dir: folder for the last good lists, so that calls find endpoints after a start without the registry;
             from the working directory where it is relative, and none where it is not given.
         discovery: how lists are kept, as ``[discovery]`` in the file: ``hold`` and ``idle``.
+        telemetry: what is told to the outside, as ``[telemetry]`` in the file: ``metrics``.
         observers: functions told of every `meshclient.model.events` event.
 
     Raises ConfigError for a wrong value, and PluginError where a resolver's or balancer's plugin is missing.
@@ -87,6 +89,7 @@ class Mesh:
         mode: str | None = None,
         state_dir: Path | str | None = None,
         discovery: Mapping[str, object] | None = None,
+        telemetry: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         given = {
@@ -97,6 +100,7 @@ class Mesh:
             "mode": mode,
             "state_dir": state_dir,
             "discovery": discovery,
+            "telemetry": telemetry,
         }
         arguments = {key: value for key, value in given.items() if value is not None}
         loaded = load(environ=os.environ, cwd=Path.cwd(), arguments=arguments)
@@ -118,8 +122,8 @@ class Mesh:
                 up to the root of the checkout.
             sets: ``key.path=value`` texts, as on the command line; strongest of all.
             observers: functions told of every event.
-            arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``, ``state_dir``, ``discovery``;
-                stronger than the file.
+            arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``, ``state_dir``, ``discovery``,
+                ``telemetry``; stronger than the file.
 
         Raises ConfigError naming the value, its origin and a remedy.
         """
@@ -144,6 +148,7 @@ class Mesh:
         self._naming = Naming(config.names, config.domains, self._resolver is not None)
         self._rng: Chance = random
         self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
+        self._metrics = DiscoveryMetrics(self._roster) if config.telemetry.metrics else None
         # A mesh that is dropped without close() must not be watched for ever.
         self._finalizer = finalize(self, _stop, self._roster.services)
 
@@ -284,6 +289,8 @@ class Mesh:
 
         def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> Watch:
             upkeep = self._upkeep(name, rested, tell) if resolver is self._resolver else NO_UPKEEP
+            if self._metrics is not None:
+                announce = self._metrics.after(name.value, announce)
             try:
                 return watch(resolver, name, changed, time.monotonic, self._rng, announce=announce, upkeep=upkeep)
             except (OSError, RuntimeError) as exc:
@@ -299,10 +306,9 @@ class Mesh:
         )
 
     def _upkeep(self, name: ServiceName, rested: Ready | None, tell: Callable[[Event], None]) -> Upkeep:
-        assert self._resolver is not None  # noqa: S101 - configured services have no upkeep
         return Upkeep(
             hold=self.config.discovery.hold,
-            file=self._folder.file(self._resolver.source, name.value) if self._folder else None,
+            folder=self._folder,
             resumed=rested,
             expire=partial(expire, ref(self._roster), name.value),
             idle=self.config.discovery.idle,

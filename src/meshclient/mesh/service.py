@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     from meshclient.config.shape import RetryConfig, RouteConfig, ServiceConfig
     from meshclient.core.balance.picker import Picker
-    from meshclient.discovery.course import Course
+    from meshclient.core.circuit import Circuit
+    from meshclient.core.hedge import Hedging
+    from meshclient.core.limit.turn import Limiter
+    from meshclient.discovery.confluence import Confluence
     from meshclient.discovery.resolver import Chance
     from meshclient.discovery.runtime.background import Changed
     from meshclient.model.events import Event
@@ -58,7 +61,7 @@ class Watch(Protocol):
         ...
 
     @property
-    def course(self) -> Course:
+    def course(self) -> Confluence:
         """The same with where it comes from and what is held."""
         ...
 
@@ -132,11 +135,21 @@ class MeshService:
             route: _settings(config, route.deadline, route.attempt_timeout, route.retry) for route in config.routes
         }
         retry, ejection = config.retry, config.ejection
+        self.circuit: Circuit | None = None
+        self.limiter: Limiter | None = None
+        self.hedging: Hedging | None = None
         self.budget = RetryBudget(retry.budget, retry.budget_floor, fork_safe_lock()) if retry else RetryBudget()
         self.balancer = Balancer(
             self.name,
             picker,
-            Outlier(ejection.consecutive, ejection.base, ejection.limit, ejection.max_ejected) if ejection else None,
+            Outlier(
+                consecutive=ejection.consecutive,
+                base=ejection.base,
+                limit=ejection.limit,
+                max_ejected=ejection.max_ejected,
+            )
+            if ejection
+            else None,
             panic=ejection.panic if ejection else 0.0,
             uniform=rng.random,
             emit=self._heed,

@@ -140,6 +140,48 @@ class RetryRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class HedgeStarted:
+    """Attempt `number` was sent beside one that has been under way for `delay` seconds."""
+
+    service: str
+    number: int
+    endpoint: Endpoint
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRejected:
+    """A call was refused before anything was sent.
+
+    Args:
+        service: what was called.
+        policy: which policy refused it: ``circuit_open`` or ``overloaded``.
+        reason: in words.
+    """
+
+    service: str
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowDecision:
+    """What a policy in shadow mode would have done.
+
+    Args:
+        service: whose policy it is.
+        policy: ``ejection``, ``retry``, ``hedge``, ``circuit`` or ``limit``.
+        would: what it would have done, in words.
+        endpoint: to which endpoint, if to one.
+    """
+
+    service: str
+    policy: str
+    would: str
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointEjected:
     """An endpoint is out of rotation for `duration` seconds after `failures` failures in a row, or a failed probe."""
 
@@ -180,6 +222,9 @@ Event = (
     | AttemptFinished
     | RetryScheduled
     | RetryRefused
+    | HedgeStarted
+    | CallRejected
+    | ShadowDecision
     | EndpointEjected
     | EndpointRestored
     | PanicChanged

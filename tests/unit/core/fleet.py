@@ -118,7 +118,7 @@ def use(made: Balancer, target: Endpoint, outcome: Outcome, now: float = 1000, l
     due = any(status.endpoint.key == target.key and status.returns_in == 0 for status in made.status(now))
     pick = taken(made, now, () if due else others)
     assert pick.endpoint.key == target.key
-    pick.latency = latency
+    pick.answer(latency if outcome.kind is Kind.OK else None)
     pick.done(outcome, now)
 
 

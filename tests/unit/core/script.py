@@ -12,18 +12,9 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
-from meshclient.core.exchange import (
-    Attempt,
-    Call,
-    Cancel,
-    Finished,
-    Service,
-    SnapshotChanged,
-    Start,
-    TimerFired,
-    Wait,
-    exchange,
-)
+from meshclient.core.call import Call, Service
+from meshclient.core.commands import Attempt, Cancel, Finished, SnapshotChanged, Start, TimerFired, Wait
+from meshclient.core.exchange import exchange
 from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.model.deadline import Deadline
@@ -34,7 +25,10 @@ from unit.core.fleet import Clock, balancer
 if TYPE_CHECKING:
     from meshclient.core.balance.balancer import Balancer
     from meshclient.core.balance.picker import Uniform
-    from meshclient.core.exchange import Command, Signal
+    from meshclient.core.circuit import Circuit
+    from meshclient.core.commands import Command, Signal
+    from meshclient.core.hedge import Hedging
+    from meshclient.core.limit.turn import Limiter
     from meshclient.core.outlier import Outlier
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
@@ -65,6 +59,9 @@ class Orders:
         self.emit: Callable[[Event], None] | None = self.events.append
         self.uniform: Uniform = Random(seed).random
         self.budget = budget or RetryBudget()
+        self.circuit: Circuit | None = None
+        self.limiter: Limiter | None = None
+        self.hedging: Hedging | None = None
         self.balancer: Balancer = balancer(listed, outlier=outlier, seed=seed, emit=self.emit)
         self.snapshot: Snapshot = snapshot or (Ready(listed, source="static://") if listed else Pending())
         self.changes = sorted(changes, key=lambda change: change[0])

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from meshclient.core.exchange import Attempt, Cancel, Start, Wait
+from meshclient.core.commands import Attempt, Cancel, Start, Wait
 from meshclient.core.outlier import Outlier
 from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshclient.core.exchange import Finished, Start, Wait, exchange
+from meshclient.core.commands import Finished, Start, Wait
+from meshclient.core.exchange import exchange
 from meshclient.core.outlier import Outlier
 from meshclient.core.retry import RetryPolicy
 from meshclient.model.outcome import Kind, Outcome

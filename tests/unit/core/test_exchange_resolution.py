@@ -2,7 +2,7 @@
 
 import pytest
 
-from meshclient.core.exchange import SnapshotChanged, Start, Wait
+from meshclient.core.commands import SnapshotChanged, Start, Wait
 from meshclient.core.outlier import Outlier
 from meshclient.errors import NoEndpoints, ResolutionError, ResolverUnavailable, ServiceNotFound
 from meshclient.model.endpoint import Health

@@ -8,7 +8,8 @@ from heapq import heappop, heappush
 import pytest
 
 from meshclient.core.balance.balancer import PROBE_GRACE
-from meshclient.core.exchange import Attempt, Command, Finished, Signal, Start, TimerFired, Wait, exchange
+from meshclient.core.commands import Attempt, Command, Finished, Signal, Start, TimerFired, Wait
+from meshclient.core.exchange import exchange
 from meshclient.core.outlier import Outlier
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Kind, Outcome

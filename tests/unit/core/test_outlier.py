@@ -2,70 +2,164 @@
 
 import pytest
 
-from meshclient.core.outlier import Change, Outlier, Standing
+from meshclient.core.outlier import SPAN, Change, Outlier, Record, Standing
 from meshclient.model.outcome import Mark
 
 RULE = Outlier(consecutive=3, base=4.0, limit=20.0)
+NOW = 100.0
 
 
-def told(standing: Standing, *marks: Mark, probe: bool = False, room: bool = True, now: float = 100.0) -> list[Change]:
-    return [RULE.record(standing, mark, probe=probe, room=room, now=now, chance=0.0) for mark in marks]
+class Case:
+    """An endpoint, and what is counted of it."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self.own = Record()
+
+    def fail(self, fleet: Record, now: float = NOW) -> bool:
+        self.own.add(now, failed=True)
+        fleet.add(now, failed=True)
+        return RULE.failed(self.standing, self.own, fleet, now)
+
+    def fails(self, fleet: Record, times: int, *, peers_answer: int = 10, now: float = NOW) -> list[bool]:
+        """So many failures; in between the peers succeed so often."""
+        found = []
+        for _ in range(times):
+            found.append(self.fail(fleet, now))
+            for _ in range(peers_answer):
+                fleet.add(now, failed=False)
+        return found
+
+    def succeed(self, fleet: Record, now: float = NOW) -> None:
+        self.own.add(now, failed=False)
+        fleet.add(now, failed=False)
+        RULE.succeeded(self.standing)
 
 
-def test_so_many_failures_in_a_row_eject() -> None:
-    standing = Standing()
-    assert told(standing, *[Mark.FAILURE] * 3) == [Change.NONE, Change.NONE, Change.EJECTED]
-    assert standing == Standing(failures=3, ejections=1, until=102.0)
+def test_so_many_failures_in_a_row_are_enough_when_the_peers_answer() -> None:
+    assert Case().fails(Record(), 3) == [False, False, True]
 
 
 def test_a_success_in_between_starts_the_count_again() -> None:
-    standing = Standing()
-    marks = [Mark.FAILURE, Mark.FAILURE, Mark.SUCCESS, Mark.FAILURE, Mark.FAILURE]
-    assert set(told(standing, *marks)) == {Change.NONE}
-    assert standing.failures == 2
+    case, fleet = Case(), Record()
+    assert case.fails(fleet, 2) == [False, False]
+    case.succeed(fleet)
+    assert case.fails(fleet, 2) == [False, False]
+    assert case.standing.failures == 2
 
 
-def test_a_neutral_ending_counts_neither_way() -> None:
-    standing = Standing()
-    told(standing, Mark.FAILURE, Mark.NEUTRAL, Mark.FAILURE, Mark.NEUTRAL)
-    assert standing.failures == 2
-    assert told(standing, Mark.FAILURE) == [Change.EJECTED]
+def test_while_no_peer_succeeds_nobody_is_to_blame() -> None:
+    case, fleet = Case(), Record()
+    fleet.add(NOW, failed=True)
+    assert not case.fail(fleet)
+    fleet.add(NOW, failed=True)
+    assert not any(case.fails(fleet, 200, peers_answer=0))
 
 
-def test_without_room_it_stays_and_goes_with_the_first_failure_that_finds_room() -> None:
-    standing = Standing()
-    assert set(told(standing, *[Mark.FAILURE] * 10, room=False)) == {Change.NONE}
-    assert not standing.ejected
-    assert told(standing, Mark.FAILURE) == [Change.EJECTED]
+def test_where_no_peer_was_tried_it_is_to_blame() -> None:
+    assert Case().fails(Record(), 3, peers_answer=0) == [False, False, True]
 
 
-@pytest.mark.parametrize("mark", Mark)
-def test_while_ejected_only_the_probe_counts(mark: Mark) -> None:
-    standing = Standing(failures=3, ejections=1, until=102.0, probing=True)
-    assert told(standing, mark) == [Change.NONE]
-    assert standing == Standing(failures=3, ejections=1, until=102.0, probing=True)
+def test_when_all_fail_together_nobody_is_to_blame_even_after_a_good_time() -> None:
+    cases, fleet = [Case() for _ in range(4)], Record()
+    for _ in range(500):
+        for case in cases:
+            case.succeed(fleet)
+    assert not any(case.fail(fleet, NOW + SPAN) for _ in range(100) for case in cases)
 
 
-def test_a_probe_that_succeeds_clears_the_record() -> None:
-    standing = Standing(failures=3, ejections=4, until=102.0, probing=True)
-    assert told(standing, Mark.SUCCESS, probe=True) == [Change.RESTORED]
-    assert standing == Standing()
+def test_what_peers_did_in_quiet_times_long_past_is_no_evidence() -> None:
+    case, fleet = Case(), Record()
+    case.fails(fleet, 1, peers_answer=1000)
+    later = NOW + SPAN + 1
+    fleet.add(later, failed=False)
+    assert not case.fail(fleet, later)
+    fleet.add(later, failed=True)
+    assert case.fails(fleet, 10, peers_answer=0, now=later) == [False] * 10
+
+
+def test_two_of_nine_are_both_found() -> None:
+    bad, fleet = [Case(), Case()], Record()
+    found: set[int] = set()
+    for _ in range(10):
+        for at, case in enumerate(bad):
+            if case.fail(fleet):
+                found.add(at)
+        for _ in range(7):
+            fleet.add(NOW, failed=False)
+    assert found == {0, 1}
+
+
+def test_half_of_its_answers_wrong_is_found_by_the_ratio() -> None:
+    case, fleet = Case(), Record()
+    found = False
+    for attempt in range(60):
+        found = case.fail(fleet) or found
+        assert not (found and attempt < 9)
+        case.succeed(fleet)
+        for _ in range(2):
+            fleet.add(NOW, failed=False)
+    assert found
+
+
+def test_one_in_ten_wrong_is_not() -> None:
+    case, fleet = Case(), Record()
+    for _ in range(300):
+        assert not case.fail(fleet)
+        for _ in range(9):
+            case.succeed(fleet)
+        fleet.add(NOW, failed=False)
+
+
+def test_half_wrong_like_everybody_else_is_not() -> None:
+    case, fleet = Case(), Record()
+    for _ in range(300):
+        assert not case.fail(fleet)
+        case.succeed(fleet)
+        fleet.add(NOW, failed=True)
+        fleet.add(NOW, failed=False)
+
+
+def test_ejected_means_out_until_the_probe_is_due() -> None:
+    standing = Standing(failures=3)
+    RULE.eject(standing, NOW, 0.0)
+    assert (standing.until, standing.ejections, standing.ejected) == (102.0, 1, True)
+
+
+def test_a_probe_that_succeeds_brings_it_back_with_a_clean_record() -> None:
+    case, fleet = Case(), Record()
+    case.fails(fleet, 3)
+    standing = case.standing
+    RULE.eject(standing, NOW, 0.0)
+    standing.probing = True
+    assert RULE.probed(standing, Mark.SUCCESS, NOW + 2, 0.0) is Change.RESTORED
+    assert (standing.failures, standing.until, standing.probing) == (0, None, False)
 
 
 def test_each_failed_probe_doubles_the_time_up_to_the_limit() -> None:
     standing = Standing(failures=3, ejections=1, until=102.0)
     lengths = []
     for _ in range(5):
-        assert told(standing, Mark.FAILURE, probe=True) == [Change.EJECTED]
+        assert RULE.probed(standing, Mark.FAILURE, NOW, 0.0) is Change.EJECTED
         assert standing.until is not None
-        lengths.append(standing.until - 100.0)
+        lengths.append(standing.until - NOW)
     assert lengths == [4, 8, 10, 10, 10]
+
+
+def test_the_next_ejection_is_longer_the_sooner_it_comes() -> None:
+    lengths = []
+    for clean in (0.0, SPAN, 2 * SPAN, 100 * SPAN):
+        standing = Standing(ejections=2, returned=NOW - clean)
+        RULE.eject(standing, NOW, 0.0)
+        assert standing.until is not None
+        lengths.append(standing.until - NOW)
+    assert lengths == [8, 4, 2, 2]
 
 
 def test_a_probe_that_says_nothing_is_due_again_at_once() -> None:
     standing = Standing(failures=3, ejections=1, until=102.0, probing=True)
-    assert told(standing, Mark.NEUTRAL, probe=True, now=110) == [Change.PROBE_AGAIN]
-    assert standing == Standing(failures=3, ejections=1, until=110)
+    assert RULE.probed(standing, Mark.NEUTRAL, 110, 0.0) is Change.PROBE_AGAIN
+    assert (standing.failures, standing.ejections, standing.until, standing.probing) == (3, 1, 110, False)
 
 
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 2.5), (0.5, 3.75), (1 - 2**-53, 5.0)])

@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from meshclient.core.retry import IDEMPOTENT_METHODS, Refusal, Retry, RetryPolicy, Situation
+from meshclient.core.retry import IDEMPOTENT_METHODS, Refusal, Retry, RetryPolicy, Situation, Trial
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.model.outcome import Kind, Outcome, classify_status
 
@@ -19,6 +19,7 @@ SITUATION = Situation(
     remaining=inf,
     now=100.0,
     chance=0.5,
+    trial=Trial(1, 0.0, None),
 )
 UNAVAILABLE = Outcome(Kind.SERVER_ERROR, 503)
 REFUSED = Outcome(Kind.CONNECT_ERROR)

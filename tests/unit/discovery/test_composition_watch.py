@@ -64,12 +64,12 @@ def test_first_answer(latest: tuple[Answer | None, ...], expected: Answer | None
 @pytest.mark.parametrize(
     ("latest", "expected"),
     [
-        ((READY_A, READY_B), Ready((A, B), source="s")),
-        ((READY_A, READY_A), Ready((A,), source="s")),
+        ((READY_A, READY_B), Ready((A, B), source="s", at=1.0)),
+        ((READY_A, READY_A), Ready((A,), source="s", at=1.0)),
         ((READY_A, None), None),
         ((None, DOWN), None),
-        ((READY_A, EMPTY), Ready((A,), source="s")),
-        ((READY_A, UNKNOWN), Ready((A,), source="s")),
+        ((READY_A, EMPTY), Ready((A,), source="s", at=1.0)),
+        ((READY_A, UNKNOWN), Ready((A,), source="s", at=1.0)),
         ((EMPTY, UNKNOWN), Empty(exists=True, source="s")),
         ((UNKNOWN, UNKNOWN), Empty(exists=False, source="s")),
         ((READY_B, DOWN), Failed("d://: down", source="s", last=Ready((B,), source="s", at=2.0))),

@@ -22,6 +22,7 @@ from meshclient.model.events import RegistryLost, RegistryRecovered, SnapshotUpd
 from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Failed, Ready, listing
 from meshclient.testing.clock import ManualClock
+from servers.process import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,6 +135,8 @@ def test_calls_go_on_for_hours_and_the_ages_are_right(
     until(service, "ready")
     assert call(service) in {endpoint.host for endpoint in ENDPOINTS}
     assert service.snapshot_report().age == 0.0
+    # What happened is told once the snapshot shows it, by the thread that shows it.
+    wait_until(lambda: any(isinstance(event, RegistryRecovered) for event in events), BOUND, "the recovery told")
     told = [event for event in events if isinstance(event, SnapshotUpdated | RegistryLost | RegistryRecovered)]
     assert [type(event) for event in told] == [SnapshotUpdated, RegistryLost, RegistryRecovered]
     assert isinstance(told[2], RegistryRecovered)

@@ -185,8 +185,8 @@ def test_composition() -> None:
 def test_union_binds_tighter() -> None:
     both = open_resolver("static://a:80 + static://b:80 | static://c:80 + static://d:80")
     assert isinstance(both, FirstAnswering)
-    assert [type(part) for part in both._parts] == [Union, Union]
-    assert [part.source for part in both._parts] == ["static://a:80 + static://b:80", "static://c:80 + static://d:80"]
+    assert [type(part) for part in both.parts] == [Union, Union]
+    assert [part.source for part in both.parts] == ["static://a:80 + static://b:80", "static://c:80 + static://d:80"]
 
 
 def test_operators_inside_a_uri_are_left_alone(install: Install) -> None:

@@ -18,7 +18,7 @@ import meshclient
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
-    from meshclient.core.balance.balancer import EndpointStatus
+    from meshclient.core.balance.status import EndpointStatus
 
 
 class Face:

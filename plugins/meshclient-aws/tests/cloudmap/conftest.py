@@ -12,7 +12,6 @@ from meshclient.discovery.resolver import ResolverUri
 from meshclient_aws import CloudMapRegistrar, CloudMapResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from servers.aws import Aws
@@ -99,9 +98,3 @@ def cloudmap_client(aws: Aws) -> Any:
 @pytest.fixture
 def space(aws: Aws, cloudmap_client: Any) -> Space:
     return Space(cloudmap_client, aws.url)
-
-
-@pytest.fixture
-def space_on() -> Callable[[Aws], Space]:
-    """Makes a namespace on a server of a test's own."""
-    return lambda server: Space(server.client("servicediscovery"), server.url)

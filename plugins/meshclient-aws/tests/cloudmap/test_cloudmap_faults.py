@@ -1,9 +1,8 @@
-"""A Cloud Map that throttles, hangs, dies, forgets or talks nonsense."""
+"""How Cloud Map's limits, revisions and silence are met; every other fault is in test_cloudmap_fault_suite.py."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -13,25 +12,17 @@ from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Empty, Failed, Ready
 from meshclient_aws.cloudmap.broadcast import running
 from meshclient_aws.cloudmap.stream import Stream
-from servers.faults import HttpFault, LinkFault
+from servers.faults import HttpFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cloudmap.conftest import Space
     from conftest import Kit
 
     from meshclient_aws import CloudMapResolver
     from servers.aws import Aws
     from servers.faultproxies import FaultProxies
-    from servers.faults import Fault
 
 pytestmark = pytest.mark.registry("cloudmap", "faults")
-
-
-def refusal(code: str, status: int = 400) -> HttpFault:
-    body = json.dumps({"__type": code, "message": "said by this test"})
-    return HttpFault(status=status, body=body, headers={"Content-Type": "application/x-amz-json-1.1"})
 
 
 def interval_of(resolver: CloudMapResolver, name: str) -> float:
@@ -83,51 +74,6 @@ def test_throttled_from_the_start(kit: Kit, space: Space, aws: Aws) -> None:
     asyncio.run(check())
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (refusal("AccessDeniedException"), ("denied", "IAM action servicediscovery:DiscoverInstances")),
-        (refusal("ExpiredTokenException"), ("refused", "expired")),
-        (refusal("UnrecognizedClientException"), ("refused", "credentials are wrong")),
-        (refusal("InternalFailure", 500), ("failed", "InternalFailure")),
-        (HttpFault(status=500, body="oops"), ("failed", "500")),
-        (HttpFault(status=429, body=""), ("failed", "429")),
-        (HttpFault(status=503, body="<html>"), ("failed", "503")),
-        (HttpFault(body="[{"), ("malformed",)),
-        (HttpFault(body="<html>It works!</html>"), ("malformed",)),
-        (HttpFault(body='{"Instances": 7, "InstancesRevision": "x"}'), ("malformed",)),
-        (HttpFault(truncate=20), ("malformed",)),
-        (HttpFault(close=True), ("not answered",)),
-        (HttpFault(hang=True), ("not answered", "imeout")),
-        (HttpFault(delay=2), ("not answered", "imeout")),
-        (LinkFault(freeze=True), ("not answered", "imeout")),
-        (LinkFault(sever=True), ("not answered", "imeout")),
-        (LinkFault(refuse=True), ("not answered",)),
-        (LinkFault(garbage=64), ("not answered",)),
-    ],
-    ids=lambda value: "" if isinstance(value, tuple) else None,
-)
-def test_a_broken_answer_keeps_the_last_list(  # noqa: PLR0917 - what is tested, then the case
-    kit: Kit, space: Space, aws: Aws, fault_proxy: FaultProxies, fault: Fault, words: tuple[str, ...]
-) -> None:
-    space.put("orders", "a", "10.0.0.1")
-    proxy = fault_proxy.http("127.0.0.1", aws.port)
-
-    async def check() -> None:
-        resolver = space.resolver("interval=20ms&timeout=300ms", url=proxy.url)
-        async with kit.watch(resolver, "orders") as watch:
-            await watch.ready("a")
-            proxy.set(fault)
-            failed = await watch.failed("service 'orders'", f"namespace '{space.name}'", *words)
-            assert [endpoint.id for endpoint in failed.endpoints] == ["a"]
-            await asyncio.to_thread(space.put, "orders", "b", "10.0.0.2")
-            proxy.clear()
-            await watch.ready("a", "b")
-            assert not any(isinstance(seen, Empty) for seen in watch.seen)
-
-    asyncio.run(check())
-
-
 def test_one_that_hangs_delays_nobody(kit: Kit, space: Space, aws: Aws, fault_proxy: FaultProxies) -> None:
     """Ten seconds without an answer on one watch: others go on, and so does the loop."""
     space.put("orders", "a", "10.0.0.1")
@@ -146,42 +92,6 @@ def test_one_that_hangs_delays_nobody(kit: Kit, space: Space, aws: Aws, fault_pr
             question.cancel()
             await asyncio.wait({question})
             assert time.monotonic() - begun < 5
-
-    asyncio.run(check())
-
-
-def test_killed_and_restarted_without_its_data(kit: Kit, own_aws: Aws, space_on: Callable[[Aws], Space]) -> None:
-    space = space_on(own_aws)
-    space.put("orders", "a", "10.0.0.1")
-    space.put("orders", "b", "10.0.0.2")
-
-    async def check() -> None:
-        async with kit.watch(space.resolver("interval=20ms&timeout=500ms"), "orders") as watch:
-            await watch.ready("a", "b")
-            await asyncio.to_thread(own_aws.kill)
-            await watch.failed("not answered")
-            await asyncio.to_thread(own_aws.restart)
-            failed = await watch.failed("no namespace")
-            assert len(failed.endpoints) == 2
-            await asyncio.to_thread(space.create)
-            await watch.until(lambda a: isinstance(a, Empty) and not a.exists, "no service")
-            await asyncio.to_thread(space.put, "orders", "c", "10.0.0.3")  # its revision is that of long ago
-            await watch.ready("c")
-
-    asyncio.run(check())
-
-
-def test_paused(kit: Kit, aws: Aws, space: Space) -> None:
-    space.put("orders", "a", "10.0.0.1")
-
-    async def check() -> None:
-        async with kit.watch(space.resolver("interval=20ms&timeout=300ms"), "orders") as watch:
-            await watch.ready("a")
-            await asyncio.to_thread(aws.pause)
-            failed = await watch.failed("not answered")
-            assert len(failed.endpoints) == 1
-            await asyncio.to_thread(aws.resume)
-            await watch.ready("a")
 
     asyncio.run(check())
 

@@ -131,25 +131,6 @@ def test_refreshes_while_aws_throttles_do_not_add_to_it(kit: Kit, space: Space, 
     asyncio.run(check())
 
 
-def test_a_hundred_changes_in_a_row_end_in_the_last_state(kit: Kit, space: Space) -> None:
-    space.put("orders", "a", "10.0.0.1", n="0")
-
-    def change() -> None:
-        for number in range(1, 101):
-            space.put("orders", "a", "10.0.0.1", n=str(number))
-        space.put("orders", "z", "10.0.0.2")
-
-    async def check() -> None:
-        async with kit.watch(space.resolver("interval=20ms"), "orders") as watch:
-            await watch.ready("a")
-            await asyncio.to_thread(change)
-            answer = await watch.ready("a", "z")
-            assert [e.metadata["n"] for e in answer.endpoints if e.id == "a"] == ["100"]
-            assert not any(isinstance(seen, Failed) for seen in watch.seen), watch.seen
-
-    asyncio.run(check())
-
-
 def test_what_is_written_shows_when_cloud_map_shows_it(kit: Kit, space: Space, aws: Aws) -> None:
     space.put("orders", "a", "10.0.0.1")
 

@@ -48,6 +48,8 @@ def test_the_region_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
     assert made.meta.region_name == "ap-south-1"
 
 
+# Python 3.12 warns of other threads at a fork; a process of a divided test run has one that listens.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_wait_for_a_lock_of_its_parent() -> None:
     make_client("dynamodb", OPTIONS)
     assert boto._workshop is not None

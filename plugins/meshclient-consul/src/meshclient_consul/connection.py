@@ -6,21 +6,20 @@ they show can hold the token.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx
-
-from meshclient.model.duration import format_duration
+from meshclient.discovery.http_registry.client import open_client
+from meshclient.discovery.http_registry.question import Question, plain_http
 from meshclient_consul.errors import ConsulError, ConsulUnreachable, Purpose, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+
     from meshclient.model.endpoint import Endpoint
-    from meshclient_consul.options import ConsulOptions, TlsFiles
+    from meshclient_consul.options import ConsulOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,10 @@ class Connection:
 
         Raises ConsulError where a PEM file is unusable.
         """
-        secure = any(server.scheme == "https" for server in self._options.servers)
-        # Without https there is nothing to verify, and an empty context saves loading the system's authorities.
-        verify = _tls_context(self._options.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # `Connection.send` bounds the whole question; a server that accepts no connection is given up sooner.
-        limits = httpx.Timeout(None, connect=self._options.timeout)
-        return httpx.AsyncClient(verify=verify, timeout=limits, trust_env=False, transport=self._transport)
+        options = self._options
+        secure = any(server.scheme == "https" for server in options.servers)
+        context = options.tls.context("Consul", ConsulError) if secure else None
+        return open_client(context, timeout=options.timeout, transport=self._transport)
 
     async def send(
         self, client: httpx.AsyncClient, server: Endpoint, request: Request, *, limit: float | None = None
@@ -84,36 +81,8 @@ class Connection:
     ) -> httpx.Response:
         headers = {"X-Consul-Token": token} if token else {}
         what = f"{request.purpose.what} ({request.method} {server.url}{request.path})"
-        try:
-            async with asyncio.timeout(seconds):
-                return await client.request(
-                    request.method, server.url + request.path, params=request.params, json=request.body, headers=headers
-                )
-        except TimeoutError:
-            text = f"Consul at {server.authority} did not answer for {what} within {format_duration(seconds)}"
-        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-            text = f"Consul at {server.authority} cannot be reached for {what}: {_reason(exc)}"
-        except httpx.DecodingError as exc:
-            text = f"Consul at {server.authority} sent an answer with broken compression for {what}: {_reason(exc)}"
-        # A refused client certificate shows in TLS 1.3 while reading, as an ssl.SSLError that httpx lets through.
-        except (httpx.HTTPError, OSError) as exc:
-            text = f"Consul at {server.authority} broke off its answer for {what}: {_reason(exc)}"
-        raise ConsulUnreachable(text)
-
-
-def _reason(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
-
-
-def _tls_context(files: TlsFiles) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=files.ca_file or None)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConsulError(f"the authority for Consul in ca_file={files.ca_file} is unusable: {exc}") from None
-    if files.cert_file:
-        try:
-            context.load_cert_chain(files.cert_file, files.key_file or None)
-        except (OSError, ssl.SSLError) as exc:
-            named = f"cert_file={files.cert_file} and key_file={files.key_file}"
-            raise ConsulError(f"the client certificate for Consul in {named} is unusable: {exc}") from None
-    return context
+        hint = plain_http if server.scheme == "https" else None
+        async with Question(f"Consul at {server.authority}", what, seconds, ConsulUnreachable, hint=hint).timed():
+            return await client.request(
+                request.method, server.url + request.path, params=request.params, json=request.body, headers=headers
+            )

@@ -9,23 +9,29 @@ whole raises.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from meshclient.model.endpoint import DEFAULT_PORTS, MAX_WEIGHT, Endpoint, Health
+from meshclient.discovery.http_registry.fields import (
+    EXCERPT,
+    PayloadError,
+    array,
+    kind,
+    parsed,
+    table,
+    text,
+    texts,
+    weight,
+    whole,
+)
+from meshclient.model.endpoint import DEFAULT_PORTS, Endpoint, Health
 
-_EXCERPT = 60
 _ZONE_KEYS = ("zone", "availability_zone")
 _SCHEME_KEYS = ("scheme", "protocol")
 _HEALTH = (Health.PASSING, Health.WARNING, Health.CRITICAL)
 _SEVERITY = {health.value: severity for severity, health in enumerate(_HEALTH)}
 # Consul 1.x names the check by which an operator takes a service or a whole node out of use.
 _MAINTENANCE = ("_node_maintenance", "_service_maintenance:")
-
-
-class PayloadError(ValueError):
-    """The answer is not what the health endpoint sends; the message says in what way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def decode_health(body: bytes, *, scheme: str = "") -> HealthAnswer:
     malformed: list[str] = []
     for number, record in enumerate(records):
         try:
-            endpoint = _endpoint(_table(record, "the record"), scheme)
+            endpoint = _endpoint(table(record, "the record"), scheme)
         except ValueError as exc:
             malformed.append(f"{_label(record, number)}: {exc}")
         else:
@@ -66,61 +72,51 @@ def decode_health(body: bytes, *, scheme: str = "") -> HealthAnswer:
 
 
 def _records(body: bytes) -> list[object]:
-    try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise PayloadError(f"it is not JSON ({exc}); it begins {body[:_EXCERPT]!r}") from None
-    if not isinstance(document, list):
-        raise PayloadError(f"it is {_kind(document)}, not a list; it begins {body[:_EXCERPT]!r}")
-    return document
+    found = parsed(body)
+    if not isinstance(found, list):
+        raise PayloadError(f"it is {kind(found)}, not a list; it begins {body[:EXCERPT]!r}")
+    return found
 
 
 def _endpoint(record: Mapping[str, object], scheme: str) -> Endpoint | None:
     """The endpoint of a record, or None where it is not to be used."""
-    service = _table(record.get("Service"), "Service")
-    node = _table(record.get("Node"), "Node", optional=True)
-    tags, meta = _tags(service.get("Tags")), _texts(service.get("Meta"), "Service.Meta")
+    service = table(record.get("Service"), "Service")
+    node = table(record.get("Node"), "Node", optional=True)
+    tags = tuple(text(tag, "a tag") for tag in array(service.get("Tags"), "Tags"))
+    meta = texts(service.get("Meta"), "Service.Meta")
     health = _health(record.get("Checks"))
-    weight = _weight(service.get("Weights"), health)
-    port = service.get("Port")
-    if type(port) is not int:
-        raise PayloadError(f"its port is {_kind(port)}")
+    share = _weight(service.get("Weights"), health)
     endpoint = Endpoint(
-        host=_text(service.get("Address"), "Service.Address") or _text(node.get("Address"), "Node.Address"),
-        port=port,
+        host=text(service.get("Address"), "Service.Address") or text(node.get("Address"), "Node.Address"),
+        port=whole(service.get("Port"), "its port"),
         scheme=scheme or _scheme(meta, tags),
-        id=_text(service.get("ID"), "Service.ID"),
-        weight=weight or 1.0,  # an instance of weight 0 is checked like any other before it is left out
-        zone=_zone(service, meta) or _zone(node, _texts(node.get("Meta"), "Node.Meta")),
+        id=text(service.get("ID"), "Service.ID"),
+        weight=share or 1.0,  # an instance of weight 0 is checked like any other before it is left out
+        zone=_zone(service, meta) or _zone(node, texts(node.get("Meta"), "Node.Meta")),
         tags=tags,
         metadata=meta,
         health=health,
     )
-    return endpoint if endpoint.usable and weight else None
+    return endpoint if endpoint.usable and share else None
 
 
 def _health(value: object) -> Health:
     """The worst of all checks; no check at all is passing, as in Consul itself."""
     worst = 0
-    for item in _list(value, "Checks"):
-        check = _table(item, "a check")
-        status = _text(check.get("Status"), "a check's Status")
-        if _text(check.get("CheckID"), "a check's CheckID").startswith(_MAINTENANCE):
+    for item in array(value, "Checks"):
+        check = table(item, "a check")
+        status = text(check.get("Status"), "a check's Status")
+        if text(check.get("CheckID"), "a check's CheckID").startswith(_MAINTENANCE):
             return Health.DRAINING
         if status not in _SEVERITY:
-            raise PayloadError(f"its check has the unknown status {status[:_EXCERPT]!r}")
+            raise PayloadError(f"its check has the unknown status {status[:EXCERPT]!r}")
         worst = max(worst, _SEVERITY[status])
     return _HEALTH[worst]
 
 
 def _weight(value: object, health: Health) -> float:
-    weights = _table(value, "Weights", optional=True)
-    weight = weights.get("Warning" if health is Health.WARNING else "Passing", 1)
-    if isinstance(weight, bool) or not isinstance(weight, int | float):
-        raise PayloadError(f"its weight is {_kind(weight)}")
-    if weight < 0:
-        raise PayloadError("its weight is below 0")
-    return float(min(weight, MAX_WEIGHT))
+    weights = table(value, "Weights", optional=True)
+    return weight(weights.get("Warning" if health is Health.WARNING else "Passing"))
 
 
 def _scheme(meta: Mapping[str, str], tags: tuple[str, ...]) -> str:
@@ -130,47 +126,10 @@ def _scheme(meta: Mapping[str, str], tags: tuple[str, ...]) -> str:
 
 def _zone(owner: Mapping[str, object], meta: Mapping[str, str]) -> str:
     named = [meta[key] for key in _ZONE_KEYS if meta.get(key)]
-    return named[0] if named else _text(_table(owner.get("Locality"), "Locality", optional=True).get("Zone"), "Zone")
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    return tuple(_text(tag, "a tag") for tag in _list(value, "Tags"))
-
-
-def _texts(value: object, name: str) -> Mapping[str, str]:
-    return {key: _text(text, name) for key, text in _table(value, name, optional=True).items()}
-
-
-def _table(value: object, name: str, *, optional: bool = False) -> Mapping[str, object]:
-    if isinstance(value, Mapping):
-        return value
-    if optional and value is None:
-        return {}
-    raise PayloadError(f"{name} is {_kind(value)}, not an object")
-
-
-def _list(value: object, name: str) -> list[object]:
-    if isinstance(value, list):
-        return value
-    if value is None:  # what Go makes of an empty slice
-        return []
-    raise PayloadError(f"{name} is {_kind(value)}, not a list")
-
-
-def _text(value: object, name: str) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    raise PayloadError(f"{name} is {_kind(value)}, not text")
+    return named[0] if named else text(table(owner.get("Locality"), "Locality", optional=True).get("Zone"), "Zone")
 
 
 def _label(record: object, number: int) -> str:
     service = record.get("Service") if isinstance(record, Mapping) else None
     name = service.get("ID") if isinstance(service, Mapping) else None
-    return repr(name[:_EXCERPT]) if isinstance(name, str) and name else f"record {number}"
-
-
-def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "missing"}
-    return kinds.get(type(value), "a number")
+    return repr(name[:EXCERPT]) if isinstance(name, str) and name else f"record {number}"

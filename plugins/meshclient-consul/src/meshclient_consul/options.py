@@ -7,31 +7,29 @@ Consul's command line, and an option always goes before a variable.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.authority import Authority, named
+from meshclient.discovery.http_registry.option import choice, seconds
+from meshclient.discovery.http_registry.secret import Token
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.errors import ConfigError
-from meshclient.model.endpoint import DEFAULT_PORTS, Endpoint
-from meshclient_consul.token import TokenSource
+from meshclient.model.endpoint import DEFAULT_PORTS
+from meshclient_consul.errors import ConsulError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshclient.discovery.resolver import ResolverUri
+    from meshclient.model.endpoint import Endpoint
 
-DEFAULT_PORT = 8500
 MAX_WAIT = 600.0  # Consul cuts longer waits to ten minutes without saying so
 CONSISTENCY = ("default", "stale", "consistent")
 
 _TRUE = frozenset({"1", "t", "true", "yes", "on"})
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files: the authority to trust, and the client's own certificate and key; empty where not given."""
-
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
+_AUTHORITY = Authority("Consul agent", 8500, "token_file=", "CONSUL_HTTP_ADDR")
+_TLS_VARIABLES = ("CONSUL_CACERT", "CONSUL_CLIENT_CERT", "CONSUL_CLIENT_KEY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class ConsulOptions:
 
     servers: tuple[Endpoint, ...]
     source: str
-    token: TokenSource
+    token: Token
     tls: TlsFiles
     timeout: float
     wait: float
@@ -73,17 +71,17 @@ class ConsulOptions:
         namespace = uri.text("namespace")
         options = cls(
             servers=servers,
-            source=str(replace(uri, authority=",".join(server.authority for server in servers))),
+            source=str(replace(uri, authority=named(servers))),
             token=_token(uri, environ),
-            tls=_tls(uri, environ),
-            timeout=_positive(uri, "timeout", 5.0),
-            wait=_positive(uri, "wait", 60.0, MAX_WAIT),
+            tls=TlsFiles.parse(uri, environ, _TLS_VARIABLES),
+            timeout=seconds(uri, "timeout", 5.0),
+            wait=seconds(uri, "wait", 60.0, most=MAX_WAIT),
             query=_query(uri, namespace),
             narrowing=_narrowing(uri),
             namespace=namespace,
-            endpoint_scheme=_choice(uri, "endpoint_scheme", "", tuple(DEFAULT_PORTS)),
+            endpoint_scheme=choice(uri, "endpoint_scheme", DEFAULT_PORTS),
             interval=uri.duration("interval", 0.0),
-            deregister_after=_positive(uri, "deregister_after", 60.0),
+            deregister_after=seconds(uri, "deregister_after", 60.0),
         )
         uri.finish()
         return options
@@ -92,58 +90,29 @@ class ConsulOptions:
 def _servers(uri: ResolverUri, environ: Mapping[str, str]) -> tuple[Endpoint, ...]:
     if uri.path not in ("", "/"):
         raise ConfigError(f"{uri} has a path; write consul://host:port and options only")
-    scheme = _choice(uri, "scheme", "", tuple(DEFAULT_PORTS))
-    fallback = scheme or ("https" if environ.get("CONSUL_HTTP_SSL", "").lower() in _TRUE else "http")
-    origin, text = "the resolver URI", uri.authority
-    if not text:
-        origin, text = "CONSUL_HTTP_ADDR", environ.get("CONSUL_HTTP_ADDR", "").strip()
-    servers = [_server(item.strip(), fallback, origin) for item in (text or "127.0.0.1").split(",")]
-    return tuple(replace(server, scheme=scheme) if scheme else server for server in servers)
+    secure = environ.get("CONSUL_HTTP_SSL", "").lower() in _TRUE
+    return _AUTHORITY.servers(uri, environ, scheme="https" if secure else "http")
 
 
-def _server(text: str, scheme: str, origin: str) -> Endpoint:
-    if "@" in text:
-        raise ConfigError(f"{origin} holds a user or password, which Consul has no use for; give token_file=")
-    if text.endswith(":"):
-        advice = "write host:port alone, and scheme=https for TLS" if text in ("http:", "https:") else "write its port"
-        raise ConfigError(f"{origin} names no Consul agent: {text!r} ends in a colon; {advice}")
-    bare = "://" not in text
-    has_port = text.rpartition("]")[2].rpartition(":")[1] == ":"
-    try:
-        return Endpoint.parse(f"{text}:{DEFAULT_PORT}" if bare and not has_port else text, scheme=scheme)
-    except ValueError as exc:
-        raise ConfigError(f"{origin} names no Consul agent: {exc}") from None
-
-
-def _token(uri: ResolverUri, environ: Mapping[str, str]) -> TokenSource:
+def _token(uri: ResolverUri, environ: Mapping[str, str]) -> Token:
+    token = partial(Token, "Consul", error=ConsulError)
     value, file = uri.text("token"), uri.text("token_file")
     if value and file:
         raise ConfigError("consul:// takes token or token_file, not both")
     if value:
-        return TokenSource(value, origin="the token of the option token")
+        return token(value, origin="the token of the option token")
     if file:
-        return TokenSource(file=file, origin=f"token_file={file}")
+        return token(file=file, origin=f"token_file={file}")
     if value := environ.get("CONSUL_HTTP_TOKEN", ""):
-        return TokenSource(value, origin="the token of CONSUL_HTTP_TOKEN")
+        return token(value, origin="the token of CONSUL_HTTP_TOKEN")
     if file := environ.get("CONSUL_HTTP_TOKEN_FILE", ""):
-        return TokenSource(file=file, origin=f"CONSUL_HTTP_TOKEN_FILE={file}")
-    return TokenSource()
-
-
-def _tls(uri: ResolverUri, environ: Mapping[str, str]) -> TlsFiles:
-    files = TlsFiles(
-        ca_file=uri.text("ca_file", environ.get("CONSUL_CACERT", "")),
-        cert_file=uri.text("cert_file", environ.get("CONSUL_CLIENT_CERT", "")),
-        key_file=uri.text("key_file", environ.get("CONSUL_CLIENT_KEY", "")),
-    )
-    if files.key_file and not files.cert_file:
-        raise ConfigError("consul:// has a client key (key_file, CONSUL_CLIENT_KEY) and no certificate (cert_file)")
-    return files
+        return token(file=file, origin=f"CONSUL_HTTP_TOKEN_FILE={file}")
+    return token()
 
 
 def _query(uri: ResolverUri, namespace: str) -> tuple[tuple[str, str], ...]:
     datacenter = uri.text("dc")
-    consistency = _choice(uri, "consistency", "default", CONSISTENCY)
+    consistency = choice(uri, "consistency", CONSISTENCY, "default")
     query = [("dc", datacenter)] if datacenter else []
     if namespace:
         query.append(("ns", namespace))
@@ -159,18 +128,3 @@ def _narrowing(uri: ResolverUri) -> tuple[tuple[str, str], ...]:
     if uri.flag("passing"):
         narrowing.append(("passing", "1"))
     return tuple(narrowing)
-
-
-def _choice(uri: ResolverUri, option: str, default: str, allowed: tuple[str, ...]) -> str:
-    value = uri.text(option, default)
-    if value != default and value not in allowed:
-        raise ConfigError(f"{option}={value!r} in {uri}: write {', '.join(allowed)}")
-    return value
-
-
-def _positive(uri: ResolverUri, option: str, default: float, limit: float | None = None) -> float:
-    value = uri.duration(option, default)
-    if value <= 0 or (limit is not None and value > limit):
-        bound = f" and at most {limit:g}" if limit is not None else ""
-        raise ConfigError(f"{option}={value:g} in {uri}: seconds must be above 0{bound}")
-    return value

@@ -8,15 +8,16 @@ in a row is it an outage, which the runtime that drives the watch then handles.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.complaints import Complaints
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.snapshot import Empty, listing
 from meshclient_consul.blocking import Cursor, Pace
 from meshclient_consul.connection import Connection, Request
-from meshclient_consul.decode import HealthAnswer, PayloadError, decode_health
+from meshclient_consul.decode import HealthAnswer, decode_health
 from meshclient_consul.errors import ConsulDenied, ConsulError, Purpose, denied, exhausted, payload_error
 from meshclient_consul.options import ConsulOptions
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Ready
-
-_LOG = logging.getLogger("meshclient.discovery")
-_SHOWN = 5
 
 
 class ConsulResolver:
@@ -62,7 +60,7 @@ class ConsulResolver:
         self._connection = Connection(self._options, transport)
         self._clock = clock
         self._preferred = 0
-        self._reported: dict[ServiceName, frozenset[str]] = {}
+        self._complaints = Complaints(self.source)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty]:
         """Yield the list, then again after each change and after each wait without one.
@@ -117,7 +115,7 @@ class ConsulResolver:
         if not exists and options.narrowing:
             everything, _ = await self._listed(client, name, options.query, server, options.timeout)
             exists = bool(everything.listed)
-        self._report(name, answer)
+        self._complaints.left_out(name, answer.malformed, answer.listed)
         return (
             listing(answer.endpoints, source=self.source, exists=exists),
             cursor.advance(headers.get("X-Consul-Index")),
@@ -146,23 +144,6 @@ class ConsulResolver:
             said = "all of its results are hidden by ACLs"
             raise denied(server.authority, request.purpose, self._options.token.origin, said)
         return answer, response.headers
-
-    def _report(self, name: ServiceName, answer: HealthAnswer) -> None:
-        """Warn of malformed records, once for each set of them."""
-        malformed = frozenset(answer.malformed)
-        if malformed and malformed != self._reported.get(name):
-            shown = "; ".join(answer.malformed[:_SHOWN])
-            more = f"; and {len(malformed) - _SHOWN} more" if len(malformed) > _SHOWN else ""
-            _LOG.warning(
-                "%s: %d of %d instances of service '%s' are malformed and left out: %s%s",
-                self.source,
-                len(answer.malformed),
-                answer.listed,
-                name,
-                shown,
-                more,
-            )
-        self._reported[name] = malformed
 
 
 def _purpose(name: ServiceName) -> Purpose:

@@ -193,23 +193,6 @@ def test_names_are_found_whatever_their_case(kit: Kit, consul: Consul) -> None:
     asyncio.run(check())
 
 
-def test_a_thousand_instances(kit: Kit, consul: Consul) -> None:
-    name = fresh("many")
-    consul.register_many(name, 1000)
-
-    async def check() -> float:
-        async with kit.watch(uri(consul), name) as watch:
-            answer = await watch.next()
-            assert len({endpoint.authority for endpoint in answer.endpoints}) == 1000
-            begun = time.monotonic()
-            await asyncio.to_thread(consul.deregister_outside, f"{name}-500")
-            answer = await watch.until(lambda a: len(a.endpoints) == 999, "999 endpoints")
-            assert f"{name}-500" not in {endpoint.id for endpoint in answer.endpoints}
-            return time.monotonic() - begun
-
-    print(f"one of 1,000 gone: visible after {asyncio.run(check()) * 1000:.0f} ms")
-
-
 def test_malformed_instances_are_left_out_and_reported_once(
     kit: Kit, consul: Consul, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.endpoint import MAX_PORT, Health
-from meshclient_consul.decode import HealthAnswer, PayloadError, decode_health
+from meshclient_consul.decode import HealthAnswer, decode_health
 
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)

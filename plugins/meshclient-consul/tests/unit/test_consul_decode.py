@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.endpoint import Endpoint, Health
-from meshclient_consul.decode import PayloadError, decode_health
+from meshclient_consul.decode import decode_health
 
 
 def record(node: dict[str, Any] | None = None, checks: list[Any] | None = None, **service: Any) -> dict[str, Any]:
@@ -115,10 +116,10 @@ def test_weight_is_that_of_the_state(weights: object, status: str, weight: float
         (record({"Address": None}, Address=""), "host ''"),
         (record(Address=7), "Service.Address is a number"),
         (record(Tags="v1"), "Tags is text, not a list"),
-        (record(Meta={"n": 1}), "Service.Meta is a number"),
+        (record(Meta={"n": 1}), "Service.Meta 'n' is a number"),
         (record(Weights={"Passing": "7"}), "its weight is text"),
-        (record(Weights={"Passing": -1}), "its weight is below 0"),
-        (record(Weights={"Passing": float("nan")}), "weight nan"),
+        (record(Weights={"Passing": -1}), "its weight is not 0 or above"),
+        (record(Weights={"Passing": float("nan")}), "its weight is not 0 or above"),
         (record(checks=[check("sideways")]), "unknown status 'sideways'"),
         ({"Node": {}, "Checks": []}, "Service is missing"),
     ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.errors import ConfigError
-from meshclient_consul.options import ConsulOptions, TlsFiles
+from meshclient_consul.options import ConsulOptions
 
 
 def parse(uri: str, **environ: str) -> ConsulOptions:
@@ -87,9 +88,9 @@ def test_times() -> None:
         ("consul://?wait=11m", "at most 600"),
         ("consul://?wait=soon", "not a duration"),
         ("consul://?timeout=0", "timeout=0"),
-        ("consul://?consistency=strong", "default, stale, consistent"),
-        ("consul://?scheme=ftp", "http, https"),
-        ("consul://?endpoint_scheme=grpc", "http, https"),
+        ("consul://?consistency=strong", "default or stale or consistent"),
+        ("consul://?scheme=ftp", "http or https"),
+        ("consul://?endpoint_scheme=grpc", "http or https"),
         ("consul://?passing=maybe", "not a switch"),
         ("consul://?token=a&token_file=b", "not both"),
         ("consul://?key_file=k", "no certificate"),
@@ -115,5 +116,5 @@ def test_a_mistake_in_the_environment_is_named() -> None:
     [("consul://http:", "write host:port alone, and scheme=https"), ("consul://a:", "write its port")],
 )
 def test_an_empty_port_is_an_error_that_says_what_to_write(uri: str, advice: str) -> None:
-    with pytest.raises(ConfigError, match=f"ends in a colon; {advice}"):
+    with pytest.raises(ConfigError, match=f"ends without a port; {advice}"):
         ConsulOptions.parse(ResolverUri.parse(uri), {})

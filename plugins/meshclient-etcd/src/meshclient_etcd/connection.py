@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
 
-from meshclient.model.duration import format_duration
+from meshclient.discovery.http_registry.client import open_client
+from meshclient.discovery.http_registry.fields import PayloadError, document, text
+from meshclient.discovery.http_registry.question import Question, plain_http
 from meshclient_etcd.errors import EtcdError, EtcdUnreachable, Purpose, needs_login, payload_error, refusal
-from meshclient_etcd.payload import PayloadError, document, text
 from meshclient_etcd.stream import Stream
-from meshclient_etcd.tls import context
 from meshclient_etcd.wire import error_message
 
 if TYPE_CHECKING:
@@ -65,15 +66,10 @@ class Connection:
 
         Raises EtcdError where a PEM file is unusable.
         """
-        # Each question is bounded as a whole below; a member that accepts no connection is given up sooner.
-        limits = httpx.Timeout(None, connect=self._options.timeout)
-        return httpx.AsyncClient(
-            verify=context(self._options),
-            timeout=limits,
-            trust_env=False,
-            transport=self._transport,
-            headers=_REQUIRE_LEADER,
-        )
+        options = self._options
+        secure = any(server.scheme == "https" for server in options.servers)
+        context = options.tls.context("etcd", EtcdError) if secure else None
+        return open_client(context, timeout=options.timeout, transport=self._transport, headers=_REQUIRE_LEADER)
 
     async def ask(self, client: httpx.AsyncClient, server: Endpoint, request: Request) -> Mapping[str, object]:
         """The answer, complete within the option `timeout`.
@@ -95,13 +91,12 @@ class Connection:
         """
         response = await self._answer(client, server, request, stream=True)
         try:
-            async with Stream(response.aiter_lines()) as stream:
-                yield stream
+            with self._question(server, request).told():
+                async with Stream(response.aiter_lines()) as stream:
+                    yield stream
         except EOFError:
             what = f"etcd at {server.authority} ended its answer for {request.purpose.what}"
             raise EtcdUnreachable(f"{what} (POST {server.url}{request.path})") from None
-        except (httpx.HTTPError, OSError) as exc:
-            raise self._broken(exc, server, request) from None
         finally:
             await response.aclose()
 
@@ -111,14 +106,14 @@ class Connection:
             self._token = None
         for secret in self._secrets:
             message = message.replace(secret, "(secret)")
-        user = self._options.credentials.origin
+        user = f"user {self._options.user!r}" if self._options.user else "nobody (no user is given)"
         return refusal(message, status, server.authority, request.path, request.purpose, user=user)
 
     async def _answer(
         self, client: httpx.AsyncClient, server: Endpoint, request: Request, *, stream: bool
     ) -> httpx.Response:
         """An answer of status 200, read unless it is a stream."""
-        user = self._options.credentials.user
+        user = self._options.user
         for attempt in (1, 2):
             token = await self._logged_in(client, server, request) if user else ""
             response = await self._exchange(client, server, request, token, stream=stream)
@@ -137,20 +132,17 @@ class Connection:
         loop = asyncio.get_running_loop()
         if self._turn is None or self._turn[0] is not loop:
             self._turn = (loop, asyncio.Lock())
-        try:
-            async with asyncio.timeout(self._options.timeout), self._turn[1]:
-                if self._token is None:
-                    self._token = await self._login(client, server, request.purpose)
-                return self._token
-        except TimeoutError as exc:
-            raise self._broken(exc, server, request) from None
+        async with self._question(server, request).timed(), self._turn[1]:
+            if self._token is None:
+                self._token = await self._login(client, server, request.purpose)
+            return self._token
 
     async def _login(self, client: httpx.AsyncClient, server: Endpoint, purpose: Purpose) -> str:
         """A token, or an empty text where the cluster has its access rules turned off."""
-        credentials = self._options.credentials
-        password = credentials.password()
+        # Needed every few minutes at most, so that its file is read each time anew.
+        password = self._options.password.reread()
         self._secrets = (password,)
-        request = Request(_LOGIN, {"name": credentials.user, "password": password}, purpose)
+        request = Request(_LOGIN, {"name": self._options.user, "password": password}, purpose)
         response = await self._exchange(client, server, request, "", stream=False)
         message = "" if response.status_code == 200 else _message(response)
         if "authentication is not enabled" in message:
@@ -175,39 +167,33 @@ class Connection:
         headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
         content, body = (request.body, None) if isinstance(request.body, str) else (None, request.body)
         sent = client.build_request("POST", server.url + request.path, content=content, json=body, headers=headers)
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                response = await client.send(sent, stream=True)
-                self._heard = True
-                if not stream or response.status_code != 200:
-                    try:
-                        await response.aread()
-                    finally:
-                        await response.aclose()
-                return response
-        except (TimeoutError, httpx.HTTPError, OSError) as exc:
-            raise self._broken(exc, server, request) from None
+        async with self._question(server, request).timed():
+            response = await client.send(sent, stream=True)
+            self._heard = True
+            if not stream or response.status_code != 200:
+                try:
+                    await response.aread()
+                finally:
+                    await response.aclose()
+            return response
 
-    def _broken(self, exc: Exception, server: Endpoint, request: Request) -> EtcdUnreachable:
-        what = f"{request.purpose.what} (POST {server.url}{request.path})"
-        reason = str(exc) or type(exc).__name__
-        tls = server.scheme == "https"
-        if type(exc) is TimeoutError:
-            limit = format_duration(self._options.timeout)
-            return EtcdUnreachable(f"etcd at {server.authority} did not answer for {what} within {limit}")
-        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
-            text = f"etcd at {server.authority} cannot be reached for {what}: {reason}"
-            # etcd breaks off a handshake on its plain port, which httpx has no words for; other servers answer it.
-            broken = isinstance(exc, httpx.ConnectError) and not str(exc)
-            plain = tls and (broken or "WRONG_VERSION_NUMBER" in reason)
-            return EtcdUnreachable(text + ("; does it speak plain HTTP there (scheme=http)?" if plain else ""))
-        # A refused client certificate shows in TLS 1.3 while reading, as an ssl.SSLError that httpx lets through.
-        text = f"etcd at {server.authority} broke off its answer for {what}: {reason}"
+    def _question(self, server: Endpoint, request: Request) -> Question:
+        return Question(
+            f"etcd at {server.authority}",
+            f"{request.purpose.what} (POST {server.url}{request.path})",
+            self._options.timeout,
+            EtcdUnreachable,
+            hint=partial(self._hint, tls=server.scheme == "https"),
+        )
+
+    def _hint(self, exc: Exception, *, tls: bool) -> str:
+        if isinstance(exc, httpx.ConnectError):
+            return plain_http(exc) if tls else ""
+        if isinstance(exc, TimeoutError | httpx.TimeoutException | httpx.DecodingError):
+            return ""
         if not tls and not self._heard:
-            text += "; does it speak TLS there (scheme=https)?"
-        elif tls and not self._options.tls.cert_file:
-            text += "; does it ask for a client certificate (cert_file=)?"
-        return EtcdUnreachable(text)
+            return "; does it speak TLS there (scheme=https)?"
+        return "; does it ask for a client certificate (cert_file=)?" if tls and not self._options.tls.cert_file else ""
 
 
 def _message(response: httpx.Response) -> str:

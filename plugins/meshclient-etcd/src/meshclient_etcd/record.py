@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from meshclient.model.endpoint import MAX_WEIGHT, Endpoint, Health
-from meshclient_etcd.payload import EXCERPT, PayloadError, document, items, kind, table, text
+from meshclient.discovery.http_registry.fields import (
+    EXCERPT,
+    PayloadError,
+    array,
+    document,
+    text,
+    texts,
+    truth,
+    weight,
+    whole,
+)
+from meshclient.model.endpoint import Endpoint, Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,26 +36,23 @@ def decode_record(value: bytes, instance: str, scheme: str = "") -> Endpoint | N
     Raises ValueError for anything that cannot be an endpoint.
     """
     record = document(value)
-    weight = _weight(record.get("weight"))
-    port = record.get("port")
-    if type(port) is not int:
-        raise PayloadError(f"its port is {kind(port)}, not a whole number")
+    share, priority = weight(record.get("weight")), record.get("priority")
     host = text(record.get("host"), "its host")
     if not host:
         raise PayloadError("it has no host")
     endpoint = Endpoint(
         host=host,
-        port=port,
+        port=whole(record.get("port"), "its port"),
         scheme=scheme or text(record.get("scheme"), "its scheme").lower() or "http",
         id=instance,
-        weight=weight or 1.0,  # an instance of weight 0 is checked like any other before it is left out
-        priority=_priority(record.get("priority")),
+        weight=share or 1.0,  # an instance of weight 0 is checked like any other before it is left out
+        priority=0 if priority is None else whole(priority, "its priority"),
         zone=text(record.get("zone"), "its zone"),
-        tags=tuple(text(tag, "a tag") for tag in items(record.get("tags"), "its tags")),
-        metadata=_metadata(record.get("metadata")),
+        tags=tuple(text(tag, "a tag") for tag in array(record.get("tags"), "its tags")),
+        metadata=texts(record.get("metadata"), "its metadata"),
         health=_health(record),
     )
-    return endpoint if endpoint.usable and weight else None
+    return endpoint if endpoint.usable and share else None
 
 
 def encode_record(registration: Registration) -> str:
@@ -67,34 +74,8 @@ def instance_id(registration: Registration) -> str:
     return registration.endpoint.id or registration.endpoint.authority
 
 
-def _weight(value: object) -> float:
-    if value is None:
-        return 1.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PayloadError(f"its weight is {kind(value)}")
-    if not value >= 0:  # a NaN is neither
-        raise PayloadError("its weight is not 0 or above")
-    return float(min(value, MAX_WEIGHT))
-
-
-def _priority(value: object) -> int:
-    if value is None:
-        return 0
-    if type(value) is not int:
-        raise PayloadError(f"its priority is {kind(value)}, not a whole number")
-    return value
-
-
-def _metadata(value: object) -> Mapping[str, str]:
-    metadata = table(value, "its metadata", optional=True)
-    return {key: text(item, f"metadata {key[:EXCERPT]!r}") for key, item in metadata.items()}
-
-
 def _health(record: Mapping[str, object]) -> Health:
-    draining = record.get("draining")
-    if draining is not None and not isinstance(draining, bool):
-        raise PayloadError(f"its draining is {kind(draining)}, not true or false")
-    if draining:
+    if truth(record.get("draining"), "its draining"):
         return Health.DRAINING
     named = text(record.get("health"), "its health").lower()
     try:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError
 from meshclient_etcd.errors import OutOfDate
-from meshclient_etcd.payload import EXCERPT, PayloadError
 from meshclient_etcd.record import decode_record
 
 if TYPE_CHECKING:

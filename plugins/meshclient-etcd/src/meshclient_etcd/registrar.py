@@ -14,13 +14,13 @@ import math
 import os
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import PayloadError, table
 from meshclient.registration.registrar import LeaseLost
 from meshclient_etcd.connection import Connection, Request
 from meshclient_etcd.errors import EtcdDenied, EtcdError, LeaseUnknown, Purpose, exhausted, payload_error
 from meshclient_etcd.options import EtcdOptions
-from meshclient_etcd.payload import PayloadError, number, table
 from meshclient_etcd.record import encode_record, instance_id
-from meshclient_etcd.wire import encoded
+from meshclient_etcd.wire import encoded, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

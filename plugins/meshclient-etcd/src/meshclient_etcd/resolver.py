@@ -17,6 +17,8 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.complaints import Complaints
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.discovery.resolver import JITTER
 from meshclient.model.duration import format_duration
 from meshclient.model.snapshot import Empty, listing
@@ -24,7 +26,6 @@ from meshclient_etcd.connection import Connection, Request
 from meshclient_etcd.errors import EtcdDenied, EtcdError, EtcdUnreachable, OutOfDate, Purpose, exhausted, payload_error
 from meshclient_etcd.options import EtcdOptions
 from meshclient_etcd.pace import BURST, GAP, Pace
-from meshclient_etcd.payload import PayloadError
 from meshclient_etcd.records import Records
 from meshclient_etcd.spelling import PAGE, Search
 from meshclient_etcd.wire import Found, News, decode_news, decode_range, encoded, prefix_range, watch_lines
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from meshclient_etcd.stream import Stream
 
 _LOG = logging.getLogger("meshclient.discovery")
-_SHOWN = 5
 _RANGE, _WATCH = "/v3/kv/range", "/v3/watch"
 
 
@@ -77,7 +77,7 @@ class EtcdResolver:
         # The module's own generator is seeded anew in a forked child (a copy of ours would march in step).
         self._rng: Chance = rng or random
         self._preferred = 0
-        self._reported: dict[ServiceName, frozenset[str]] = {}
+        self._complaints = Complaints(self.source)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty]:
         """Yield the list, then again after each change, each progress notification and each silence.
@@ -224,13 +224,7 @@ class EtcdResolver:
             endpoints = records.endpoints
         except PayloadError as exc:
             raise payload_error(server.authority, server.url + _RANGE, self._purpose(name), exc) from None
-        malformed = records.malformed
-        if malformed and frozenset(malformed) != self._reported.get(name):
-            shown = "; ".join(malformed[:_SHOWN])
-            more = f"; and {len(malformed) - _SHOWN} more" if len(malformed) > _SHOWN else ""
-            text = "%s: %d of %d instances of service '%s' are malformed and left out: %s%s"
-            _LOG.warning(text, self.source, len(malformed), len(records.entries), name, shown, more)
-        self._reported[name] = frozenset(malformed)
+        self._complaints.left_out(name, records.malformed, len(records.entries))
         return listing(endpoints, source=self.source, exists=bool(records.entries))
 
     def _purpose(self, name: ServiceName) -> Purpose:

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshclient_etcd.payload import PayloadError, document, items, number, table, text
+from meshclient.discovery.http_registry.fields import PayloadError, array, document, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,12 +81,23 @@ def watch_lines(starts: Sequence[tuple[bytes, int]]) -> str:
     return "\n".join(json.dumps({"create_request": creation}) for creation in creations)
 
 
+def number(value: object, name: str) -> int:
+    """A 64-bit number from 0 on, which the gateway writes as text; 0 where it is missing. Raises PayloadError."""
+    if value is None:
+        return 0
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, str) and len(value) <= len(str(2**64)) and value.isascii() and value.isdecimal():
+        return int(value)
+    raise PayloadError(f"{name} is not a whole number")
+
+
 def decode_range(answer: Mapping[str, object]) -> Found:
     """The answer of ``/v3/kv/range``. Raises PayloadError."""
     revision = _revision(answer)
     if revision < 1:
         raise PayloadError("its header has no revision")
-    return Found(revision, tuple(_pair(item, "a pair") for item in items(answer.get("kvs"), "kvs")))
+    return Found(revision, tuple(_pair(item, "a pair") for item in array(answer.get("kvs"), "kvs")))
 
 
 def decode_news(line: str) -> News:
@@ -104,7 +115,7 @@ def decode_news(line: str) -> News:
         created=bool(result.get("created")),
         ended=ended,
         compacted=compacted,
-        changes=tuple(_change(item) for item in items(result.get("events"), "events")),
+        changes=tuple(_change(item) for item in array(result.get("events"), "events")),
     )
 
 

@@ -135,22 +135,6 @@ def test_another_spelling_is_noticed_after_a_silence(kit: Kit, etcd: Etcd) -> No
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("count", [1000, 5000])
-def test_many_instances(kit: Kit, each_etcd: Etcd, count: int) -> None:
-    name = kit.fresh("many")
-    each_etcd.register_many(name, count)
-
-    async def check() -> None:
-        async with kit.watch(kit.uri(each_etcd), name) as watch:
-            answer = await watch.next()
-            assert len({endpoint.authority for endpoint in answer.endpoints}) == count
-            await asyncio.to_thread(each_etcd.delete, f"svc/{name}/{name}-500")
-            answer = await watch.until(lambda a: len(a.endpoints) == count - 1, "one less")
-            assert f"{name}-500" not in {endpoint.id for endpoint in answer.endpoints}
-
-    asyncio.run(check())
-
-
 def test_a_storm_of_changes_ends_at_the_last_state(kit: Kit, etcd: Etcd) -> None:
     """A hundred changes in quick succession cost few answers, and the last one is right."""
     name = kit.fresh()

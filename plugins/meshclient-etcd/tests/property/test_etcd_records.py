@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.endpoint import MAX_PORT, Endpoint, Health
 from meshclient.model.service import ServiceName
 from meshclient.registration.registrar import Registration
 from meshclient_etcd.errors import OutOfDate
-from meshclient_etcd.payload import PayloadError
 from meshclient_etcd.record import decode_record, encode_record
 from meshclient_etcd.records import Records
 from meshclient_etcd.wire import Found, News, Pair, after, decode_news, decode_range

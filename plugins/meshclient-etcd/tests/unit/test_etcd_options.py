@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.errors import ConfigError
-from meshclient_etcd.credentials import Credentials
-from meshclient_etcd.options import EtcdOptions, TlsFiles
+from meshclient_etcd.options import EtcdOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def parse(uri: str, **environ: str) -> EtcdOptions:
@@ -60,15 +65,23 @@ def test_the_source_names_the_servers_and_no_secret() -> None:
 @pytest.mark.parametrize(
     ("uri", "environ", "credentials"),
     [
-        ("etcd://", {}, Credentials()),
-        ("etcd://?user=a&password=b", {"ETCDCTL_USER": "c:d"}, Credentials("a", "b")),
-        ("etcd://?user=a&password_file=/f", {"ETCDCTL_PASSWORD": "d"}, Credentials("a", file="/f")),
-        ("etcd://", {"ETCDCTL_USER": "c:d:e"}, Credentials("c", "d:e")),
-        ("etcd://", {"ETCDCTL_USER": "c", "ETCDCTL_PASSWORD": "d"}, Credentials("c", "d")),
+        ("etcd://", {}, ("", "")),
+        ("etcd://", {"ETCDCTL_PASSWORD": "d"}, ("", "")),
+        ("etcd://?user=a&password=b", {"ETCDCTL_USER": "c:d"}, ("a", "b")),
+        ("etcd://", {"ETCDCTL_USER": "c:d:e"}, ("c", "d:e")),
+        ("etcd://", {"ETCDCTL_USER": "c", "ETCDCTL_PASSWORD": "d"}, ("c", "d")),
     ],
 )
-def test_credentials(uri: str, environ: dict[str, str], credentials: Credentials) -> None:
-    assert parse(uri, **environ).credentials == credentials
+def test_credentials(uri: str, environ: dict[str, str], credentials: tuple[str, str]) -> None:
+    options = parse(uri, **environ)
+    assert (options.user, options.password.read()) == credentials
+
+
+def test_a_password_file_goes_before_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    options = parse(f"etcd://?user=a&password_file={tmp_path}/password", ETCDCTL_USER="c:d")
+    assert (options.user, options.password.read()) == ("a", "hunter2")
+    assert options.password.origin == f"password_file={tmp_path}/password"
 
 
 def test_tls_files() -> None:
@@ -90,8 +103,8 @@ def test_times() -> None:
         ("etcd://?wait=0", "wait=0"),
         ("etcd://?wait=soon", "not a duration"),
         ("etcd://?timeout=0", "timeout=0"),
-        ("etcd://?scheme=ftp", "http, https"),
-        ("etcd://?endpoint_scheme=grpc", "http, https"),
+        ("etcd://?scheme=ftp", "http or https"),
+        ("etcd://?endpoint_scheme=grpc", "http or https"),
         ("etcd://?user=a&password=hunter2&password_file=b", "not both"),
         ("etcd://?password=hunter2", "no user"),
         ("etcd://?password_file=f", "no user"),

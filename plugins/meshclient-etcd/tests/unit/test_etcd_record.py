@@ -77,7 +77,7 @@ def test_an_excessive_weight_is_cut() -> None:
         ({"tags": "a"}, "its tags is text, not a list"),
         ({"tags": [1]}, "a tag is a number"),
         ({"metadata": []}, "its metadata is a list"),
-        ({"metadata": {"k": 1}}, "metadata 'k' is a number"),
+        ({"metadata": {"k": 1}}, "its metadata 'k' is a number"),
         ({"health": "fine"}, "its health is 'fine': write one of passing"),
         ({"draining": "yes"}, "its draining is text"),
     ],

@@ -6,10 +6,10 @@ somebody looks the service up, so that a registry of thousands costs little in a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
-from meshclient_eureka.payload import EXCERPT, PayloadError, Table, items, kind, table, text
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError, kind, parsed
+from meshclient_eureka.payload import Table, items, table, text
 
 UP = "UP"
 # InstanceInfo.InstanceStatus; anything else counts as UNKNOWN, as in InstanceStatus.toEnum.
@@ -52,10 +52,7 @@ class Applications:
 
 def decode_applications(body: bytes) -> Applications:
     """The instances in the body of ``/apps`` or ``/apps/delta``. Raises PayloadError for anything else."""
-    try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise PayloadError(f"it is not JSON ({exc}); it begins {body[:EXCERPT]!r}") from None
+    document = parsed(body)
     if not isinstance(document, dict) or not isinstance(document.get("applications"), dict):
         raise PayloadError(f"it is {kind(document)} without 'applications'; it begins {body[:EXCERPT]!r}")
     root: Table = document["applications"]

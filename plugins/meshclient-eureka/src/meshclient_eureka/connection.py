@@ -6,21 +6,20 @@ they show can hold the password.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx
-
-from meshclient.model.duration import format_duration
+from meshclient.discovery.http_registry.client import open_client
+from meshclient.discovery.http_registry.question import Question, plain_http
 from meshclient_eureka.errors import EurekaError, EurekaTimeout, EurekaUnreachable, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+
     from meshclient.model.endpoint import Endpoint
-    from meshclient_eureka.options import EurekaOptions, TlsFiles
+    from meshclient_eureka.options import EurekaOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +49,12 @@ class Connection:
 
         Raises EurekaError where a PEM file is unusable.
         """
-        secure = any(server.scheme == "https" for server in self._options.servers)
-        # Without https there is nothing to verify, and an empty context saves loading the system's authorities.
-        verify = _tls_context(self._options.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        options = self._options
+        secure = any(server.scheme == "https" for server in options.servers)
+        context = options.tls.context("Eureka", EurekaError) if secure else None
         # Eureka answers in XML unless it is asked for JSON.
         headers = {"Accept": "application/json"}
-        # `send` bounds the whole question; a server that accepts no connection is given up as one that is late.
-        limits = httpx.Timeout(None, connect=self._options.timeout)
-        return httpx.AsyncClient(
-            verify=verify, timeout=limits, trust_env=False, headers=headers, transport=self._transport
-        )
+        return open_client(context, timeout=options.timeout, transport=self._transport, headers=headers)
 
     async def send(self, client: httpx.AsyncClient, server: Endpoint, request: Request) -> httpx.Response:
         """The complete answer where it is a success.
@@ -82,39 +77,14 @@ class Connection:
     ) -> httpx.Response:
         options = self._options
         url = server.url + options.path + request.path
-        what = f"{request.what} ({request.method} {url})"
         headers = {"Authorization": header} if header else {}
-        try:
-            async with asyncio.timeout(options.timeout):
-                return await client.request(request.method, url, json=request.body, headers=headers)
-        except (TimeoutError, httpx.TimeoutException):
-            late = f"did not answer for {what} within {format_duration(options.timeout)}"
-            raise EurekaTimeout(f"Eureka at {server.authority} {late}") from None
-        except httpx.ConnectError as exc:
-            text = f"cannot be reached for {what}: {_reason(exc)}"
-            if "WRONG_VERSION_NUMBER" in text:
-                text += "; does it speak plain HTTP there (scheme=http)?"
-        except httpx.DecodingError as exc:
-            text = f"sent an answer with broken compression for {what}: {_reason(exc)}"
-        # A refused client certificate shows in TLS 1.3 while reading, as an ssl.SSLError that httpx lets through.
-        except (httpx.HTTPError, OSError) as exc:
-            text = f"broke off its answer for {what}: {_reason(exc)}"
-        raise EurekaUnreachable(f"Eureka at {server.authority} {text}")
-
-
-def _reason(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
-
-
-def _tls_context(files: TlsFiles) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=files.ca_file or None)
-    except (OSError, ssl.SSLError) as exc:
-        raise EurekaError(f"the authority for Eureka in ca_file={files.ca_file} is unusable: {exc}") from None
-    if files.cert_file:
-        try:
-            context.load_cert_chain(files.cert_file, files.key_file or None)
-        except (OSError, ssl.SSLError) as exc:
-            named = f"cert_file={files.cert_file} and key_file={files.key_file}"
-            raise EurekaError(f"the client certificate for Eureka in {named} is unusable: {exc}") from None
-    return context
+        asked = Question(
+            f"Eureka at {server.authority}",
+            f"{request.what} ({request.method} {url})",
+            options.timeout,
+            EurekaUnreachable,
+            EurekaTimeout,
+            hint=plain_http if server.scheme == "https" else None,
+        )
+        async with asked.timed():
+            return await client.request(request.method, url, json=request.body, headers=headers)

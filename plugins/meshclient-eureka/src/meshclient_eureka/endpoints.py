@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError
 from meshclient.model.endpoint import DEFAULT_PORTS, MAX_WEIGHT, Endpoint, Health
 from meshclient_eureka.applications import UP, Instance, data_center
-from meshclient_eureka.payload import EXCERPT, PayloadError, Table, flag, number, table, text
+from meshclient_eureka.payload import Table, flag, number, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

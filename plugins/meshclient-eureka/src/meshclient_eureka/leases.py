@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshclient_eureka.payload import PayloadError, number, table
+from meshclient.discovery.http_registry.fields import PayloadError
+from meshclient_eureka.payload import number, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

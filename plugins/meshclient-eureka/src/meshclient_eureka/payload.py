@@ -10,22 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-EXCERPT = 60
+from meshclient.discovery.http_registry import fields
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError, kind
 
 Table: TypeAlias = Mapping[str, object]
 
 
-class PayloadError(ValueError):
-    """The answer is not what Eureka sends; the message says in what way."""
-
-
 def table(value: object, name: str, *, optional: bool = False) -> Table:
     """The object `value`, or an empty one for nothing where it is optional."""
-    if isinstance(value, Mapping):
-        return value
-    if optional and value in (None, ""):
-        return {}
-    raise PayloadError(f"{name} is {kind(value)}, not an object")
+    return fields.table(None if value == "" and optional else value, name, optional=optional)
 
 
 def items(value: object) -> list[object]:
@@ -37,13 +30,8 @@ def items(value: object) -> list[object]:
 
 def text(value: object, name: str) -> str:
     """The text `value`; numbers as they are written; nothing is empty."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise PayloadError(f"{name} is {kind(value)}, not text")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number else fields.text(value, name)
 
 
 def number(value: object, name: str) -> int:
@@ -63,9 +51,3 @@ def flag(value: object, name: str) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     raise PayloadError(f"{name} is {kind(value)}, not true or false")
-
-
-def kind(value: object) -> str:
-    """What `value` is, in words."""
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "missing"}
-    return kinds.get(type(value), "a number")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from meshclient_eureka.payload import PayloadError, text
+from meshclient.discovery.http_registry.fields import PayloadError
+from meshclient_eureka.payload import text
 
 if TYPE_CHECKING:
     from meshclient_eureka.applications import Applications, Instance

@@ -11,11 +11,11 @@ import logging
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_eureka.applications import Applications, decode_applications
 from meshclient_eureka.connection import Request
 from meshclient_eureka.errors import EurekaError, EurekaStatus, exhausted, payload_error
 from meshclient_eureka.leases import overdue
-from meshclient_eureka.payload import PayloadError
 from meshclient_eureka.registry import Registry
 
 if TYPE_CHECKING:

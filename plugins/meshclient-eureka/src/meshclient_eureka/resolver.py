@@ -7,17 +7,17 @@ that itself has broken does a watch end with an error.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.complaints import Complaints
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.snapshot import Failed, listing
 from meshclient_eureka.connection import Connection
 from meshclient_eureka.endpoints import decode_endpoints
 from meshclient_eureka.feed import Feed
 from meshclient_eureka.options import EurekaOptions
-from meshclient_eureka.payload import PayloadError
 from meshclient_eureka.registry import Registry
 from meshclient_eureka.replica import Replica
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready
     from meshclient_eureka.applications import Instance
-
-_LOG = logging.getLogger("meshclient.discovery")
-_SHOWN = 5
 
 
 class EurekaResolver:
@@ -65,7 +62,7 @@ class EurekaResolver:
         # The module's own generator is seeded anew in a forked child (a copy of ours would march in step).
         self._share = rng.random if rng else random.random
         self._feeds: dict[asyncio.AbstractEventLoop, Feed] = {}
-        self._reported: dict[ServiceName, tuple[str, ...]] = {}
+        self._complaints = Complaints(self.source)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty | Failed]:
         """Yield the list after each fetch of the registry, or `Failed` where the fetch failed.
@@ -123,21 +120,5 @@ class EurekaResolver:
         except PayloadError as exc:
             where = ", ".join(server.authority for server in options.servers)
             return Failed(f"Eureka at {where} lists service '{name}' with malformed records only: {exc}")
-        self._report(name, found.malformed, len(records))
+        self._complaints.left_out(name, found.malformed, len(records))
         return listing(found.endpoints, source=self.source, exists=bool(records))
-
-    def _report(self, name: ServiceName, malformed: tuple[str, ...], listed: int) -> None:
-        """Warn of malformed records, once for each set of them."""
-        if malformed and malformed != self._reported.get(name):
-            shown = "; ".join(malformed[:_SHOWN])
-            more = f"; and {len(malformed) - _SHOWN} more" if len(malformed) > _SHOWN else ""
-            _LOG.warning(
-                "%s: %d of %d instances of service '%s' are malformed and left out: %s%s",
-                self.source,
-                len(malformed),
-                listed,
-                name,
-                shown,
-                more,
-            )
-        self._reported[name] = malformed

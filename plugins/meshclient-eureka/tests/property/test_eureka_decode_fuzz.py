@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.endpoint import MAX_PORT, Health
 from meshclient_eureka.applications import STATUSES, Applications, decode_applications
 from meshclient_eureka.endpoints import ServiceList, decode_endpoints
-from meshclient_eureka.payload import PayloadError
 from meshclient_eureka.registry import Registry
 
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_eureka.applications import Applications, decode_applications
-from meshclient_eureka.payload import PayloadError
 from meshclient_eureka.registry import Registry
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient_eureka.applications import Instance
 from meshclient_eureka.endpoints import decode_endpoints
-from meshclient_eureka.payload import PayloadError
 
 
 def instance(status: str = "UP", id: str = "a", **record: Any) -> Instance:  # noqa: A002 - as the field is called

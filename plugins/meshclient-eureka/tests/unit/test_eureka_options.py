@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.errors import ConfigError
-from meshclient_eureka.options import EurekaOptions, TlsFiles
+from meshclient_eureka.options import EurekaOptions
 
 
 def parse(uri: str) -> EurekaOptions:

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.errors import ConfigError
 from meshclient.model.endpoint import without_user
-from meshclient_kubernetes.kubeconfig import read_kubeconfig
-from meshclient_kubernetes.tls import TlsMaterial
-from meshclient_kubernetes.token import TokenSource
+from meshclient_kubernetes.kubeconfig import bearer, read_kubeconfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshclient.discovery.http_registry.secret import Token
     from meshclient.discovery.resolver import ResolverUri
 
 # Where the kubelet mounts a pod's account.
@@ -40,8 +40,8 @@ class Access:
     """
 
     url: str
-    token: TokenSource
-    tls: TlsMaterial
+    token: Token
+    tls: TlsFiles
     namespace: str = ""
 
     @property
@@ -56,7 +56,7 @@ def find_access(uri: ResolverUri, environ: Mapping[str, str], account: Path = AC
     if server and file:
         raise ConfigError("kubernetes:// takes server or kubeconfig, not both")
     if server:
-        access = Access(_url(server, "server"), TokenSource(), TlsMaterial())
+        access = Access(_url(server, "server"), bearer(), TlsFiles())
     elif file:
         access = _from_kubeconfig(file, "kubeconfig")
     elif environ.get("KUBERNETES_SERVICE_HOST"):
@@ -76,16 +76,13 @@ def find_access(uri: ResolverUri, environ: Mapping[str, str], account: Path = AC
 
 def _with_files(uri: ResolverUri, access: Access) -> Access:
     """`access` with the files that the options name in place of what it has."""
-    tls = access.tls
+    given, tls = TlsFiles.parse(uri), access.tls
     if file := uri.text("token_file"):
-        access = replace(access, token=TokenSource(file=file, origin=f"token_file={file}"))
-    if file := uri.text("ca_file"):
-        tls = replace(tls, ca_file=file, ca_pem="")
-    certificate, key = uri.text("cert_file"), uri.text("key_file")
-    if key and not certificate:
-        raise ConfigError("kubernetes:// has a client key (key_file) and no certificate (cert_file)")
-    if certificate:
-        tls = replace(tls, cert_file=certificate, key_file=key, cert_pem="", key_pem="")
+        access = replace(access, token=bearer(file=file, origin=f"token_file={file}"))
+    if given.ca_file:
+        tls = replace(tls, ca_file=given.ca_file, ca_pem="")
+    if given.cert_file:
+        tls = replace(tls, cert_file=given.cert_file, key_file=given.key_file, cert_pem="", key_pem="")
     return replace(access, tls=tls)
 
 
@@ -99,8 +96,8 @@ def _in_cluster(environ: Mapping[str, str], account: Path) -> Access:
         namespace = ""  # mounted by hand: the URI has to name one
     return Access(
         url=_url(f"https://{authority}", "KUBERNETES_SERVICE_HOST"),
-        token=TokenSource(file=str(token), origin=f"the pod's token {token}"),
-        tls=TlsMaterial(ca_file=str(account / "ca.crt")),
+        token=bearer(file=str(token), origin=f"the pod's token {token}"),
+        tls=TlsFiles(ca_file=str(account / "ca.crt")),
         namespace=namespace,
     )
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshclient.model.duration import format_duration
+from meshclient.discovery.http_registry.client import open_client
+from meshclient.discovery.http_registry.fields import PayloadError, document
+from meshclient.discovery.http_registry.question import Question
 from meshclient_kubernetes.errors import KubernetesError, KubernetesUnreachable, Purpose, Refusal
 from meshclient_kubernetes.events import decode_status
-from meshclient_kubernetes.fields import PayloadError, document
 from meshclient_kubernetes.tls import tls_context
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class Lines:
     Args:
         response: the answer, its body not read yet.
         deadline: time of the event loop after which a silent server counts as gone.
-        failure: makes the error for a text.
     """
 
     def __init__(self, response: httpx.Response, deadline: float) -> None:
@@ -87,34 +87,29 @@ class Connection:
 
         Raises KubernetesError where a PEM file is unusable.
         """
-        transport = self._transport or httpx.AsyncHTTPTransport(
-            verify=tls_context(self._access.url, self._access.tls), trust_env=False, socket_options=_socket_options()
+        return open_client(
+            tls_context(self._access.url, self._access.tls),
+            timeout=self._options.timeout,
+            transport=self._transport,
+            socket_options=_socket_options(),
         )
-        # Each question is bounded as a whole. Connecting and the TLS handshake, each bounded by this, are over before:
-        # httpcore closes a connection that fails in its handshake, and loses one that is cancelled there.
-        limits = httpx.Timeout(None, connect=self._options.timeout * 0.45)
-        return httpx.AsyncClient(timeout=limits, trust_env=False, transport=transport)
 
     async def get(self, client: httpx.AsyncClient, request: Request) -> bytes:
         """The body of an answer 200 within the option `timeout`.
 
         Raises KubernetesNotFound for a 404 and another KubernetesError for anything else.
         """
-        try:
-            async with asyncio.timeout(self._options.timeout), self._answer(client, request) as response:
-                return await response.aread()
-        except (TimeoutError, httpx.HTTPError, OSError) as exc:
-            raise self._failure(exc, request, self._options.timeout) from None
+        asked = self._question(request, self._options.timeout)
+        async with asked.timed(), self._answer(client, request) as response:
+            return await response.aread()
 
     @asynccontextmanager
     async def stream(self, client: httpx.AsyncClient, request: Request, limit: float) -> AsyncIterator[Lines]:
         """The lines of an answer 200 that lasts at most `limit` seconds; a KubernetesError for anything else."""
         deadline = asyncio.get_running_loop().time() + limit
-        try:
+        with self._question(request, limit).told():
             async with self._answer(client, request) as response:
                 yield Lines(response, deadline)
-        except (TimeoutError, httpx.HTTPError, OSError) as exc:
-            raise self._failure(exc, request, limit) from None
 
     def error(self, refusal: Refusal, request: Request) -> KubernetesError:
         """The error that a refusal stands for."""
@@ -132,13 +127,10 @@ class Connection:
     async def _answer(self, client: httpx.AsyncClient, request: Request) -> AsyncIterator[httpx.Response]:
         """The head of an answer 200. A 401 is put to the server again with a token file's content of now."""
         token = self._access.token.read()
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                response = await self._send(client, request, token)
-                if response.status_code == 401 and (fresh := self._access.token.reread()) != token:
-                    response = await self._send(client, request, fresh)
-        except TimeoutError as exc:
-            raise self._failure(exc, request, self._options.timeout) from None
+        async with self._question(request, self._options.timeout).timed():
+            response = await self._send(client, request, token)
+            if response.status_code == 401 and (fresh := self._access.token.reread()) != token:
+                response = await self._send(client, request, fresh)
         if response.status_code != 200:
             raise self.error(_refusal(response), request)
         try:
@@ -161,17 +153,9 @@ class Connection:
         tls = self._access.tls
         return "the client certificate" if tls.cert_file or tls.cert_pem else "no token and no client certificate"
 
-    def _failure(self, exc: Exception, request: Request, limit: float) -> KubernetesUnreachable:
+    def _question(self, request: Request, limit: float) -> Question:
         server = f"the Kubernetes API server {self._access.where}"
-        what = f"{request.purpose.what} (GET {request.path})"
-        reason = str(exc) or type(exc).__name__
-        if isinstance(exc, TimeoutError):
-            return KubernetesUnreachable(f"{server} did not answer for {what} within {format_duration(limit)}")
-        if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout):
-            return KubernetesUnreachable(f"{server} cannot be reached for {what}: {reason}")
-        if isinstance(exc, httpx.DecodingError):
-            return KubernetesUnreachable(f"{server} sent an answer with broken compression for {what}: {reason}")
-        return KubernetesUnreachable(f"{server} broke off its answer for {what}: {reason}")
+        return Question(server, f"{request.purpose.what} (GET {request.path})", limit, KubernetesUnreachable)
 
 
 def _refusal(response: httpx.Response) -> Refusal:

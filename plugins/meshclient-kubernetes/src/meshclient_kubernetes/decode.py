@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError, array, kind, table, text, truth
 from meshclient.model.endpoint import Endpoint, Health
-from meshclient_kubernetes.fields import EXCERPT, PayloadError, array, kind, table, text, truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

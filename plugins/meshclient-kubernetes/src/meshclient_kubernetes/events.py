@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError, array, document, table, text
 from meshclient_kubernetes.decode import Slice, decode_slice
 from meshclient_kubernetes.errors import KubernetesExpired, Refusal
-from meshclient_kubernetes.fields import EXCERPT, PayloadError, array, document, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

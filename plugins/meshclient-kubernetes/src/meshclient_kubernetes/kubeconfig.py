@@ -11,16 +11,21 @@ import binascii
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import PayloadError, array, table, text
+from meshclient.discovery.http_registry.secret import Token
+from meshclient.discovery.http_registry.tls import TlsFiles
 from meshclient.errors import ConfigError
-from meshclient_kubernetes.fields import PayloadError, array, table, text
-from meshclient_kubernetes.tls import TlsMaterial
-from meshclient_kubernetes.token import TokenSource
+from meshclient_kubernetes.errors import KubernetesError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# The bearer token of an API server.
+bearer = partial(Token, "Kubernetes", error=KubernetesError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,8 @@ class Kubeconfig:
     """What the current context says."""
 
     server: str
-    token: TokenSource
-    tls: TlsMaterial
+    token: Token
+    tls: TlsFiles
     namespace: str
 
 
@@ -92,19 +97,20 @@ def _current(config: Mapping[str, object], folder: Path, named: str) -> Kubeconf
             if owner.get(key):
                 raise ConfigError(f"{named} says {key}, which is not supported: give server= and token_file= instead")
     ca_pem, cert_pem = _data(cluster, "certificate-authority-data"), _data(user, "client-certificate-data")
-    tls = TlsMaterial(  # of a file and data the data counts, as for kubectl
+    tls = TlsFiles(  # of a file and data the data counts, as for kubectl
         ca_file="" if ca_pem else _file(cluster, "certificate-authority", folder),
         ca_pem=ca_pem,
         cert_file="" if cert_pem else _file(user, "client-certificate", folder),
         cert_pem=cert_pem,
         key_file="" if cert_pem else _file(user, "client-key", folder),
         key_pem=_data(user, "client-key-data"),
+        origin=named,
     )
-    token = TokenSource()
+    token = bearer()
     if file := _file(user, "tokenFile", folder):
-        token = TokenSource(file=file, origin=f"tokenFile={file}")
+        token = bearer(file=file, origin=f"tokenFile={file}")
     elif value := text(user.get("token"), "token"):
-        token = TokenSource(value, origin=f"the token in {named}")
+        token = bearer(value, origin=f"the token in {named}")
     return Kubeconfig(text(cluster.get("server"), "server"), token, tls, text(context.get("namespace"), "namespace"))
 
 

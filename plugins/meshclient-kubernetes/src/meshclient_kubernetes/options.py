@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.option import choice, seconds
 from meshclient.errors import ConfigError
 from meshclient.model.endpoint import DEFAULT_PORTS, MAX_PORT
 from meshclient_kubernetes.access import ACCOUNT, Access, find_access
@@ -70,11 +71,11 @@ class KubernetesOptions:
             namespace=namespace,
             source=str(replace(uri, authority=namespace)),
             access=access,
-            choice=PortChoice(_port(uri), _choice(uri, "endpoint_scheme", tuple(DEFAULT_PORTS))),
-            family=_choice(uri, "family", FAMILIES),
-            timeout=_positive(uri, "timeout", 5.0, 0.0),
+            choice=PortChoice(_port(uri), choice(uri, "endpoint_scheme", DEFAULT_PORTS)),
+            family=choice(uri, "family", FAMILIES),
+            timeout=seconds(uri, "timeout", 5.0),
             # In whole seconds. Two minutes bound how long a server that has fallen silent goes unnoticed.
-            wait=_positive(uri, "wait", 120.0, 1.0),
+            wait=seconds(uri, "wait", 120.0, least=1.0),
         )
         uri.finish()
         return options
@@ -86,18 +87,3 @@ def _port(uri: ResolverUri) -> str:
     if port and not (1 <= int(port) <= MAX_PORT if number and len(port) < 6 else LABEL.fullmatch(port) and not number):
         raise ConfigError(f"port={port!r} in {uri}: write the name of a port or a number from 1 to {MAX_PORT}")
     return str(int(port)) if number and port else port
-
-
-def _choice(uri: ResolverUri, option: str, allowed: tuple[str, ...]) -> str:
-    value = uri.text(option)
-    if value and value not in allowed:
-        raise ConfigError(f"{option}={value!r} in {uri}: write {' or '.join(allowed)}")
-    return value
-
-
-def _positive(uri: ResolverUri, option: str, default: float, least: float) -> float:
-    value = uri.duration(option, default)
-    if value <= 0 or value < least:
-        bound = f"at least {least:g}" if least else "above 0"
-        raise ConfigError(f"{option}={value:g} in {uri}: seconds must be {bound}")
-    return value

@@ -14,9 +14,9 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.complaints import Complaints
 from meshclient.model.snapshot import Empty, Failed, listing
 from meshclient_kubernetes.access import ACCOUNT
-from meshclient_kubernetes.complaints import Complaints
 from meshclient_kubernetes.connection import Connection
 from meshclient_kubernetes.errors import KubernetesDenied, KubernetesError, KubernetesExpired, KubernetesThrottled
 from meshclient_kubernetes.events import View
@@ -121,7 +121,7 @@ class KubernetesResolver:
                 f"{self.source} lists nothing usable for {place}: {len(malformed)} records are malformed, "
                 f"the first being {malformed[0]}"
             )
-        self._complaints.report(place, "malformed and left out", malformed)
+        self._complaints.report((place, "records"), f"{place}: malformed and left out", malformed)
         exists = bool(view.slices) or await self._exists(slices, place)
         return listing(endpoints, source=self.source, exists=exists)
 
@@ -132,5 +132,6 @@ class KubernetesResolver:
             exists = await slices.service_exists()
         except KubernetesDenied as exc:
             exists, denied = True, [str(exc)]
-        self._complaints.report(place, "it has no endpoints, and whether it exists cannot be told", denied)
+        what = f"{place}: it has no endpoints, and whether it exists cannot be told"
+        self._complaints.report((place, "existence"), what, denied)
         return exists

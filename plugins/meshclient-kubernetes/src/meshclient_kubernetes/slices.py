@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_kubernetes.connection import Connection, Lines, Request
 from meshclient_kubernetes.errors import KubernetesError, KubernetesExpired, KubernetesNotFound, Purpose, Refusal
 from meshclient_kubernetes.events import Event, Page, View, decode_event, decode_page
-from meshclient_kubernetes.fields import PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

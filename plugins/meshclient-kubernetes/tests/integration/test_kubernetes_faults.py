@@ -1,63 +1,24 @@
-"""An API server that dies, hangs, forgets, limits its clients or talks nonsense."""
+"""Faults that only Kubernetes has, and outages of the real API server.
+
+What every resolver survives is in test_kubernetes_fault_suite.py, on the scripted one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from meshclient.model.snapshot import Empty, Failed, Ready
-from servers.faults import LinkFault
+from meshclient.model.snapshot import Empty, Ready
 
 if TYPE_CHECKING:
     from conftest import Kit
 
-    from servers.faultproxies import FaultProxies
-    from servers.kubernetes import ApiServer, ScriptedKubernetes
+    from servers.kubernetes import Kubernetes, ScriptedKubernetes
 
 pytestmark = pytest.mark.registry("kubernetes", "faults")
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        ({"status": 500}, ("answered 500", "a fault")),
-        ({"status": 503, "body": "<html>no upstream</html>"}, ("answered 503", "no upstream")),
-        ({"status": 429}, ("answered 429", "limits its clients")),
-        ({"status": 404, "body": "404 page not found"}, ("answered 404", "address of a Kubernetes API server")),
-        ({"status": 301, "headers": {"Location": "https://127.0.0.1:1/"}}, ("answered 301",)),
-        ({"body": "<html>It works!</html>"}, ("malformed", "not JSON", "It works!")),
-        ({"body": "[1, 2]"}, ("malformed", "a list, not an object")),
-        ({"body": '{"kind": "Status"}'}, ("malformed", "metadata")),
-        ({"body": '{"metadata": {"resourceVersion": "7"}}'}, ("malformed", "no list")),
-        ({"truncate": 40}, ("broke off",)),
-        ({"close": True}, ("broke off",)),
-        ({"hang": True}, ("did not answer", "300ms")),
-        ({"delay": 0.6}, ("did not answer", "300ms")),
-        ({"body": "{}", "headers": {"Content-Encoding": "gzip"}}, ("compression",)),
-    ],
-    ids=lambda value: "" if isinstance(value, tuple) else None,
-)
-def test_a_broken_answer_keeps_the_last_list(
-    kit: Kit, scripted: ScriptedKubernetes, fault: dict[str, Any], words: tuple[str, ...]
-) -> None:
-    name = kit.fresh()
-    kit.put(scripted, name, "10.0.0.1")
-
-    async def check() -> None:
-        async with kit.watch(kit.uri(scripted, "wait=60&timeout=300ms"), name) as watch:
-            await watch.ready("10.0.0.1")
-            await kit.asks(scripted, name, "watch=")
-            await asyncio.to_thread(lambda: scripted.control(faults=[fault | {"path": name}], end="cut"))
-            failed = await watch.failed(f"127.0.0.1:{scripted.port}", name, *words)
-            assert [endpoint.host for endpoint in failed.endpoints] == ["10.0.0.1"]
-            await asyncio.to_thread(lambda: scripted.control(faults=[]))
-            await watch.ready("10.0.0.1")
-            assert not any(isinstance(answer, Empty) for answer in watch.seen)
-
-    asyncio.run(check())
 
 
 @pytest.mark.parametrize(
@@ -106,91 +67,39 @@ def test_a_throttled_question_is_put_again_when_the_server_says(kit: Kit, script
     assert asyncio.run(check()) >= 1
 
 
-def test_down_at_the_start(kit: Kit, scripted: ScriptedKubernetes) -> None:
+def test_gone_for_a_while_and_back_with_what_it_held(kit: Kit, real_kubernetes: Kubernetes) -> None:
     name = kit.fresh()
-    kit.put(scripted, name, "10.0.0.1")
-    scripted.kill()
+    kit.put(real_kubernetes, name, "10.0.0.1")
 
     async def check() -> None:
-        async with kit.watch(kit.uri(scripted), name) as watch:
-            failed = await watch.failed("cannot be reached", name, f"127.0.0.1:{scripted.port}")
-            assert failed.last is None
-            await asyncio.to_thread(scripted.restart)
+        async with kit.watch(kit.uri(real_kubernetes), name) as watch:
             await watch.ready("10.0.0.1")
-
-    asyncio.run(check())
-
-
-def test_gone_for_a_while_and_back_with_what_it_held(kit: Kit, api: ApiServer) -> None:
-    name = kit.fresh()
-    kit.put(api, name, "10.0.0.1")
-
-    async def check() -> None:
-        async with kit.watch(kit.uri(api), name) as watch:
-            await watch.ready("10.0.0.1")
-            await asyncio.to_thread(api.kill)
+            await asyncio.to_thread(real_kubernetes.kill)
             failed = await watch.failed(name)
             assert isinstance(failed.last, Ready)
-            await asyncio.to_thread(api.restart)
+            await asyncio.to_thread(real_kubernetes.restart)
             await watch.ready("10.0.0.1")
-            await asyncio.to_thread(kit.put, api, name, "10.0.0.2")
+            await asyncio.to_thread(kit.put, real_kubernetes, name, "10.0.0.2")
             await watch.ready("10.0.0.2")
             assert not any(isinstance(answer, Empty) for answer in watch.seen)
 
     asyncio.run(check())
 
 
-def test_restarted_with_its_state_lost(kit: Kit, api: ApiServer) -> None:
+def test_restarted_with_its_state_lost(kit: Kit, real_kubernetes: Kubernetes) -> None:
     """The versions begin again at a low number, and what is known of the service is nothing."""
     name = kit.fresh()
     for number in range(20):
-        kit.put(api, name, "10.0.0.1", f"10.0.1.{number}")
+        kit.put(real_kubernetes, name, "10.0.0.1", f"10.0.1.{number}")
 
     async def check() -> None:
-        async with kit.watch(kit.uri(api, "wait=60"), name) as watch:
+        async with kit.watch(kit.uri(real_kubernetes, "wait=60"), name) as watch:
             await watch.ready("10.0.0.1", "10.0.1.19")
-            await asyncio.to_thread(api.kill)
+            await asyncio.to_thread(real_kubernetes.kill)
             await watch.failed(name)
-            await asyncio.to_thread(lambda: api.restart(wipe=True))
+            await asyncio.to_thread(lambda: real_kubernetes.restart(wipe=True))
             await watch.empty(exists=False)
-            await asyncio.to_thread(kit.put, api, name, "10.0.0.2")
-            await watch.ready("10.0.0.2")
-
-    asyncio.run(check())
-
-
-def test_a_server_that_accepts_and_never_answers(kit: Kit, api: ApiServer) -> None:
-    name = kit.fresh()
-    kit.put(api, name, "10.0.0.1")
-    api.pause()
-
-    async def check() -> None:
-        async with kit.watch(kit.uri(api, "timeout=300ms"), name) as watch:
-            await watch.until(lambda a: isinstance(a, Failed), "a failure")
-            await asyncio.to_thread(api.resume)
-            await watch.ready("10.0.0.1")
-
-    asyncio.run(check())
-
-
-@pytest.mark.parametrize("fault", [LinkFault(freeze=True), LinkFault(sever=True)], ids=["freeze", "sever"])
-def test_a_watch_whose_connection_died_without_a_word(
-    kit: Kit, scripted: ScriptedKubernetes, fault_proxy: FaultProxies, fault: LinkFault
-) -> None:
-    name = kit.fresh()
-    kit.put(scripted, name, "10.0.0.1")
-    proxy = fault_proxy.tcp("127.0.0.1", scripted.port)
-    scripted.control(forget=True)
-
-    async def check() -> None:
-        async with kit.watch(kit.uri(scripted, "wait=2&timeout=500ms", port=proxy.port), name) as watch:
-            await watch.ready("10.0.0.1")
-            await kit.asks(scripted, name, "watch=")
-            await asyncio.to_thread(proxy.set, fault)
-            failed = await watch.failed("did not answer", "within 2.5s", name)
-            assert [endpoint.host for endpoint in failed.endpoints] == ["10.0.0.1"]
-            await asyncio.to_thread(kit.put, scripted, name, "10.0.0.2")
-            await asyncio.to_thread(proxy.clear)
+            await asyncio.to_thread(kit.put, real_kubernetes, name, "10.0.0.2")
             await watch.ready("10.0.0.2")
 
     asyncio.run(check())

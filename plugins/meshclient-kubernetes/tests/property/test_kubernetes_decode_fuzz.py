@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_kubernetes.decode import decode_slice
 from meshclient_kubernetes.errors import Refusal
 from meshclient_kubernetes.events import Event, decode_event, decode_page
-from meshclient_kubernetes.fields import PayloadError
 from meshclient_kubernetes.options import PortChoice
 
 CHOICES = st.builds(PortChoice, st.sampled_from(["", "http", "80", "x"]), st.sampled_from(["", "https"]))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_kubernetes.decode import Slice, State, decode_slice
-from meshclient_kubernetes.fields import PayloadError
 from meshclient_kubernetes.options import PortChoice
 
 HTTP = {"name": "http", "port": 80}

@@ -1,1 +1,22 @@
-"""Redis for meshclient."""
+"""Redis for meshclient: circuits that all processes share.
+
+It loads on first use: listing the installed plugins must not cost an import of the Redis client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshclient_redis.store import RedisCircuitStore
+
+__all__ = ["RedisCircuitStore"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "RedisCircuitStore":
+        from meshclient_redis.store import RedisCircuitStore
+
+        return RedisCircuitStore
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

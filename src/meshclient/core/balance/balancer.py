@@ -10,16 +10,17 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import chain, count
-from math import e
 from typing import TYPE_CHECKING
 
+from meshclient.core.balance.blame import SUSPECT
 from meshclient.core.balance.node import Node
-from meshclient.core.balance.peak_ewma import FAILURE_COST, UNKNOWN_COST, PeakEwma
+from meshclient.core.balance.p2c import peak_ewma_load
+from meshclient.core.balance.peak_ewma import UNKNOWN_COST, PeakEwma
 from meshclient.core.balance.pick import Pick
 from meshclient.core.balance.rotation import rotate
-from meshclient.core.outlier import Change
+from meshclient.core.balance.status import EndpointStatus, describe
+from meshclient.core.outlier import Change, Record
 from meshclient.model.endpoint import Health
 from meshclient.model.events import EndpointEjected, EndpointRestored, PanicChanged
 from meshclient.model.outcome import CANCELLED, Mark
@@ -36,24 +37,11 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str, int, str]
 
+# By how much each answer moves what is usual for the service.
+USUAL_STEP = 0.01
+
 # Seconds a due probe waits for a call that may be repeated.
 PROBE_GRACE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointStatus:
-    """One endpoint as the balancer sees it.
-
-    Its `state` is ``in_rotation``; ``avoided``, in rotation but passed over since it has just failed; ``standby``, of a
-    lower priority; ``ejected``; ``probing``, ejected with its trial in flight; or ``excluded`` by its registry.
-    """
-
-    endpoint: Endpoint
-    state: str
-    pending: int
-    expected_latency: float
-    failures: int
-    returns_in: float | None
 
 
 class Balancer:
@@ -89,6 +77,8 @@ class Balancer:
         self._lock = nullcontext() if lock is None else lock
         self._nodes: dict[Key, Node] = {}
         self._rotation = rotate((), panic)
+        self._fleet = Record()
+        self._usual = UNKNOWN_COST
         self._failing: set[Key] = set()
         self._due: list[tuple[float, int, Node]] = []
         self._order = count()
@@ -113,27 +103,40 @@ class Balancer:
             self._rotate()
         self._tell()
 
-    def pick(self, now: float, tried: Collection[Key] = (), *, repeatable: bool = True) -> Pick | None:
+    def pick(
+        self, now: float, tried: Collection[Key] = (), *, repeatable: bool = True, key: str | None = None
+    ) -> Pick | None:
         """An endpoint for the next attempt, or None when there is none that may be used.
 
         An endpoint whose probe is due is a call's first choice; one that is not `repeatable`, and would pay for it,
         carries one only when nobody else has done so for a while. `tried` holds the identities this call has already
-        used; they are used again only when no other is left.
+        used; they are used again only when no other is left. `key` is what a balancer that hashes goes by.
         """
         due = now if repeatable else now - PROBE_GRACE
+        if self._dropped:
+            self._collect(now)
         with self._lock:
-            if self._dropped:
-                self._collect(now)
             # Never on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
             if self._due and not tried and self._due[0][0] <= due and (node := self._next_probe(due)):
                 probe = True
             elif self._rotation.nodes:
-                node = self._choose(now, tried)
+                node = self._choose(now, tried, key)
                 probe = False
             else:
                 return None
             node.pending += 1
+            node.waiting += 1
+            node.begun += now
             return Pick(self, node, now, probe=probe)
+
+    def answered(self, pick: Pick) -> None:
+        """Take note that a response head arrived for it (called by `Pick.answer`)."""
+        node = pick.node
+        with self._lock:
+            node.waiting -= 1
+            node.begun = node.begun - pick.started if node.waiting else 0.0
+            if pick.latency is not None:
+                node.ewma.observe(pick.latency, pick.started + pick.latency)
 
     def finish(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Take a pick back (called by `Pick.done`)."""
@@ -152,6 +155,11 @@ class Balancer:
         failing = self._failing
         return all(key in failing or node.endpoint.health is Health.DRAINING for key, node in self._nodes.items())
 
+    @property
+    def panic(self) -> bool:
+        """Whether it fails open, since too few endpoints are usable."""
+        return self._rotation.panic
+
     def untried(self, tried: Collection[Key]) -> bool:
         """Whether an endpoint that `pick` would choose, in rotation or standby, is not among `tried`."""
         turning = self._rotation.nodes
@@ -164,26 +172,28 @@ class Balancer:
         """Every endpoint, in the order of the list."""
         with self._lock:
             turning = {id(node) for node in self._rotation.nodes}
-            return tuple(self._describe(node, now, id(node) in turning) for node in self._nodes.values())
+            return tuple(
+                describe(node, now, turns=id(node) in turning, avoided=self._suspect(node, now))
+                for node in self._nodes.values()
+            )
 
     # Below: only under the lock.
 
-    def _choose(self, now: float, tried: Collection[Key]) -> Node:
+    def _choose(self, now: float, tried: Collection[Key], key: str | None) -> Node:
         if not tried and not self._failing:
-            return self._picker.pick(now)
-        node = self._picker.pick(now, lambda n: n.endpoint.key in tried or self._suspect(n, now))
+            return self._picker.pick(now, None, key)
+        node = self._picker.pick(now, lambda n: n.endpoint.key in tried or self._suspect(n, now), key)
         if node.endpoint.key not in tried:
             return node
         left = [n for n in self._rotation.nodes if n.endpoint.key not in tried]
         if not left and len(self._nodes) > len(self._rotation.nodes):
             # Other tiers, before the same endpoint again.
             left = [n for n in self._nodes.values() if self._spare(n) and n.endpoint.key not in tried]
-        return min(left, key=lambda n: (n.endpoint.priority, n.ewma.read(now) * (n.pending + 1))) if left else node
+        return min(left, key=lambda n: (n.endpoint.priority, peak_ewma_load(n, now))) if left else node
 
     def _suspect(self, node: Node, now: float) -> bool:
-        # Its last attempt failed, within about one TAU: by then the penalty has decayed to this, and it deserves a
-        # trial again, since only a success clears it.
-        return node.endpoint.key in self._failing and node.ewma.read(now) > FAILURE_COST / e
+        # Its latest attempt failed, and so did most of those before: for a while, after which it deserves a trial.
+        return node.endpoint.key in self._failing and node.blame.read(now) >= SUSPECT
 
     def _spare(self, node: Node) -> bool:
         return node.endpoint.usable and not node.standing.ejected
@@ -198,38 +208,68 @@ class Balancer:
                 return node
         return None
 
-    def _collect(self, now: float) -> None:
-        while self._dropped:
-            self._settle(self._dropped.popleft(), CANCELLED, now)
-
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
-        if verdict.penalised:
-            node.ewma.penalise(outcome.retry_after, now)
-        elif verdict.mark is Mark.SUCCESS and pick.latency is not None:
-            node.ewma.observe(pick.latency, pick.started + pick.latency)
+        if not pick.answered:
+            node.waiting -= 1
+            node.begun = node.begun - pick.started if node.waiting else 0.0
         if not self._holds(node):
             return
+        if node.standing.until is None:
+            self._weigh(node, pick, outcome, now)
         if verdict.mark is Mark.FAILURE:
             self._failing.add(node.endpoint.key)
         elif verdict.mark is Mark.SUCCESS and self._failing:
             self._failing.discard(node.endpoint.key)
-        if self._outlier is not None and not (verdict.mark is Mark.SUCCESS and node.standing.clean):
+        if self._outlier is None:
+            return
+        if verdict.mark is Mark.SUCCESS and node.standing.until is None:
+            self._outlier.succeeded(node.standing)
+        else:
             # A probe that is told to come back later has not succeeded (Linkerd); due again at once, it would take
             # the first attempt of every call.
             mark = Mark.FAILURE if pick.probe and verdict.penalised else verdict.mark
             self._judge(self._outlier, pick, mark, now)
 
+    def _weigh(self, node: Node, pick: Pick, outcome: Outcome, now: float) -> None:
+        """Count how an attempt at an endpoint in rotation ended."""
+        record, window = node.record, node.record.window
+        if outcome.verdict.mark is Mark.SUCCESS:
+            record.add(now, failed=False)
+            self._fleet.add(now, failed=False)
+            if window.failures:
+                node.blame.succeed(window.failures / window.total)
+            if pick.latency is not None:
+                self._usual += USUAL_STEP * (pick.latency - self._usual)
+        elif outcome.verdict.penalised:
+            record.add(now, failed=True)
+            self._fleet.add(now, failed=True)
+            node.blame.fail(window.failures / window.total, outcome.retry_after, now)
+            # It has cost its caller that much, and what it fails with fast is not how long an answer takes.
+            node.ewma.expect(max(self._usual, now - pick.started), now)
+
     def _judge(self, outlier: Outlier, pick: Pick, mark: Mark, now: float) -> None:
         node, standing = pick.node, pick.node.standing
-        room = standing.failures + 1 >= outlier.consecutive and self._room(outlier, node)
-        change = outlier.record(standing, mark, probe=pick.probe, room=room, now=now, chance=self._uniform())
-        if change is Change.NONE:
-            return
+        if standing.until is not None:
+            if not pick.probe:
+                # The answer to a request sent before it was ejected tells nothing new.
+                return
+            change = outlier.probed(standing, mark, now, self._uniform())
+        else:
+            if (
+                mark is not Mark.FAILURE
+                or not outlier.failed(standing, node.record, self._fleet, now)
+                or not self._room(outlier, node)
+            ):
+                return
+            outlier.eject(standing, now, self._uniform())
+            change = Change.EJECTED
         if change is Change.RESTORED:
             self._events.append(EndpointRestored(self._service, node.endpoint))
-            # The penalty that came with its failures would starve it for a minute more.
+            # What came with its failures would starve it for a minute more.
+            node.record.window.clear()
+            node.blame.clear()
             node.ewma = PeakEwma(self._typical_cost(now) if pick.latency is None else pick.latency, now)
         elif standing.until is not None:
             insort(self._due, (standing.until, next(self._order), node))
@@ -263,18 +303,18 @@ class Balancer:
         costs = sorted(node.ewma.read(now) for node in self._nodes.values())
         return costs[len(costs) // 2] if costs else UNKNOWN_COST
 
-    def _describe(self, node: Node, now: float, turning: bool) -> EndpointStatus:  # noqa: FBT001 - private
-        standing = node.standing
-        if standing.until is not None:
-            state = "probing" if standing.probing else "ejected"
-        elif not node.endpoint.usable:
-            state = "excluded"
-        else:
-            state = ("avoided" if self._suspect(node, now) else "in_rotation") if turning else "standby"
-        left = None if standing.until is None else max(0.0, standing.until - now)
-        return EndpointStatus(node.endpoint, state, node.pending, node.ewma.read(now), standing.failures, left)
-
     # Without the lock.
+
+    def _collect(self, now: float) -> None:
+        while True:
+            try:
+                pick = self._dropped.popleft()
+            except IndexError:
+                return
+            with self._lock:
+                self._settle(pick, CANCELLED, now)
+            if pick.turn is not None:
+                pick.turn.leave(Mark.NEUTRAL, None, now)
 
     def _tell(self) -> None:
         with self._lock:

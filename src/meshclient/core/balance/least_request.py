@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from meshclient.core.balance.picker import Uniform
 
 
-def pending_load(node: Node, now: float) -> float:  # noqa: ARG001 - one signature for all loads
-    """Attempts in flight, in relation to the endpoint's weight."""
-    return node.pending / node.capacity
+def pending_load(node: Node, now: float) -> float:
+    """Attempts in flight, in relation to the endpoint's weight, and more of them for one that fails."""
+    return (node.pending / node.capacity + 1) * (1 + node.blame.read(now))
 
 
 def least_request(uniform: Uniform) -> P2C:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshclient.core.balance.blame import Blame
 from meshclient.core.balance.peak_ewma import PeakEwma
-from meshclient.core.outlier import Standing
+from meshclient.core.outlier import Record, Standing
 
 if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
@@ -17,18 +18,26 @@ class Node:
     Attributes:
         endpoint: the registry's latest word on it.
         ewma: expected latency.
+        record: how its attempts ended.
+        blame: what its failures add to its load.
         weight: its share in the draw: the registry's weight, made less while it warms up.
         capacity: that weight in relation to the mean weight of its list.
         pending: attempts in flight, response bodies included.
+        waiting: those of them without a response head.
+        begun: the sum of the times at which the waiting ones began.
         standing: consecutive failures and ejection.
     """
 
-    __slots__ = ("capacity", "endpoint", "ewma", "pending", "standing", "weight")
+    __slots__ = ("begun", "blame", "capacity", "endpoint", "ewma", "pending", "record", "standing", "waiting", "weight")
 
     def __init__(self, endpoint: Endpoint, cost: float, now: float) -> None:
         self.endpoint = endpoint
         self.ewma = PeakEwma(cost, now)
+        self.record = Record()
+        self.blame = Blame()
         self.weight = endpoint.weight
         self.capacity = 1.0
         self.pending = 0
+        self.waiting = 0
+        self.begun = 0.0
         self.standing = Standing()

@@ -22,8 +22,16 @@ SAME_WEIGHT = 1e-4
 
 
 def peak_ewma_load(node: Node, now: float) -> float:
-    """Expected seconds until an answer, were the call queued behind those in flight."""
-    return node.ewma.read(now) * (node.pending / node.capacity + 1)
+    """Expected seconds until a good answer, were the call queued behind those in flight.
+
+    Those in flight are themselves a sign: when they have waited longer on average than answers take, that is what an
+    answer takes now (Kratos). So an endpoint that has gone silent is passed over before the first of them fails.
+    """
+    cost = node.ewma.read(now)
+    if node.waiting:
+        age = now - node.begun / node.waiting
+        cost = max(cost, age)
+    return cost * (1 + node.blame.read(now)) * (node.pending / node.capacity + 1)
 
 
 class P2C:

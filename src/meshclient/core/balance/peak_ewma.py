@@ -1,7 +1,8 @@
 """Latency of an endpoint as a moving average that rises at once and falls slowly.
 
-Source: Finagle's PeakEwma (Twitter), with the failure penalty Linkerd added in 2026: a failure is read as a slow
-answer, because an endpoint that fails fast would otherwise look fast and draw the traffic of all its peers.
+Source: Finagle's PeakEwma (Twitter). Failures are not answers, and are kept apart in `meshclient.core.balance.blame`:
+read as fast ones they draw the traffic of all peers (envoy#20907), and read as slow ones (Linkerd) a single one among
+thousands of answers costs an endpoint its share for a minute.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ TAU = 10.0
 SHORTEST_GAP = 1e-3
 # Seconds assumed for an endpoint nobody knows anything about (Linkerd's proxy profile).
 UNKNOWN_COST = 0.030
-# Seconds a failure counts as, and the most a Retry-After can make of it (Linkerd).
-FAILURE_COST = 5.0
-LONGEST_COST = 300.0
 
 
 class PeakEwma:
@@ -47,8 +45,8 @@ class PeakEwma:
             self._cost = self._cost * weight + seconds * (1 - weight)
         self._stamp = max(self._stamp, now)
 
-    def penalise(self, retry_after: float | None, now: float) -> None:
-        """Take in a failure: at least 5 s, more where the server asked for more, never better than before."""
-        asked = FAILURE_COST if retry_after is None else max(FAILURE_COST, retry_after)
-        self._cost = max(min(asked, LONGEST_COST), self.read(now))
-        self._stamp = max(self._stamp, now)
+    def expect(self, seconds: float, now: float) -> None:
+        """An attempt failed after `seconds`: an answer will not come sooner than that, and perhaps later."""
+        if seconds > self.read(now):
+            self._cost = seconds
+            self._stamp = max(self._stamp, now)

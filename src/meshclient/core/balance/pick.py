@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from meshclient.core.balance.node import Node
+    from meshclient.core.limit.turn import Turn
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.outcome import Outcome
 
 
 class Ledger(Protocol):
     """Where a pick is handed back."""
+
+    def answered(self, pick: Pick) -> None:
+        """Take note that its response head arrived."""
+        ...
 
     def finish(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Take the pick back."""
@@ -33,10 +38,12 @@ class Pick:
         node: the endpoint's history.
         probe: whether this is the single trial of an ejected endpoint.
         started: seconds on the monotonic clock.
-        latency: seconds to the response head; set by whoever saw it arrive.
+        answered: whether its response head has arrived.
+        latency: seconds to a head that says success.
+        turn: the call's place among those under way, given up with the pick.
     """
 
-    __slots__ = ("_ledger", "endpoint", "latency", "node", "probe", "started")
+    __slots__ = ("_ledger", "answered", "endpoint", "latency", "node", "probe", "started", "turn")
 
     def __init__(self, ledger: Ledger, node: Node, now: float, *, probe: bool = False) -> None:
         self._ledger: Ledger | None = ledger
@@ -44,13 +51,29 @@ class Pick:
         self.endpoint: Endpoint = node.endpoint
         self.probe = probe
         self.started = now
+        self.answered = False
         self.latency: float | None = None
+        self.turn: Turn | None = None
+
+    def answer(self, latency: float | None) -> None:
+        """A response head arrived, the body is still to come.
+
+        `latency` is how many seconds the endpoint took for it, or None where that says nothing about how fast it
+        answers: it refused, or failed.
+        """
+        ledger = self._ledger
+        if ledger is not None and not self.answered:
+            self.answered = True
+            self.latency = latency
+            ledger.answered(self)
 
     def done(self, outcome: Outcome, now: float) -> None:
         """Hand the pick back with how it ended. Only the first call counts."""
         ledger, self._ledger = self._ledger, None
         if ledger is not None:
             ledger.finish(self, outcome, now)
+            if self.turn is not None:
+                self.turn.leave(outcome.verdict.mark, self.latency, now)
 
     def __del__(self) -> None:
         if self._ledger is not None:

@@ -9,17 +9,20 @@ from concurrent.futures import wait as wait_for_all
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
-from meshclient.discovery.course import Basis, Course, remarks
-from meshclient.discovery.hint import hint
+from meshclient.discovery.composition import joined, leaves
+from meshclient.discovery.confluence import Confluence, remarks
+from meshclient.discovery.course import Basis
+from meshclient.discovery.hint import HINT_GAP, hint
 from meshclient.discovery.restoring import SILENCE, restored, wants_stored
 from meshclient.discovery.runtime.alarm import Alarm
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock
 from meshclient.discovery.runtime.saving import Saving
 from meshclient.discovery.state_folder import Found
-from meshclient.discovery.supervision import supervise
+from meshclient.discovery.supervision import supervise_all
 from meshclient.discovery.transition import advance
 from meshclient.discovery.upkeep import NO_UPKEEP
 from meshclient.errors import ResolverUnavailable
@@ -72,8 +75,11 @@ class BackgroundWatch:
         announce: Changed,
         upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
-        self.snapshot: Snapshot = Pending(source=resolver.source, at=clock())
-        self.course = Course(self.snapshot)
+        self._leaves = leaves(resolver)
+        pending = Pending(source=resolver.source, at=clock())
+        sources = [leaf.source for leaf in self._leaves]
+        self.course = Confluence.begun(pending, sources, partial(joined, resolver), upkeep.resumed)
+        self.snapshot: Snapshot = self.course.snapshot
         self._resolver = resolver
         self._name = name
         self._changed = changed
@@ -81,73 +87,86 @@ class BackgroundWatch:
         self._clock = clock
         self._rng = rng
         self._upkeep = upkeep
+        self._files = [upkeep.file(leaf, name) for leaf in self._leaves]
         self._lock = fork_safe_lock()
         # Each with the process it waits in: a forked child inherits the parent's, whose threads it does not have.
         self._waiters: dict[Callable[[], None], int] = {}
         self._waited = clock()
+        self._hinted = -inf
         self._ended = ""
         if upkeep.resumed is not None:
-            changed(self.snapshot, upkeep.resumed)
-            self.snapshot = upkeep.resumed
-            self.course = Course(self.snapshot, Basis.MEMORY)
+            changed(pending, upkeep.resumed)
         self._loop = background()
         self._job = self._loop.run(self._follow)
 
     async def _follow(self) -> None:
-        upkeep = self._upkeep
-        self._saving = Saving(upkeep.file, self._clock) if upkeep.file else None
-        silence = asyncio.create_task(self._break_silence(upkeep.file)) if upkeep.file else None
+        self._savings = [Saving(file, self._clock) for file in self._files if file is not None]
+        silence = asyncio.create_task(self._break_silence()) if self._savings else None
         with Alarm(self._believe) as self._belief, Alarm(self._look) as self._idleness:
             # A child of a fork finds a hold that its parent began.
             self._wind()
-            self._idleness.set(upkeep.idle)
+            self._idleness.set(self._upkeep.idle)
             try:
-                async for answer in supervise(self._resolver, self._name, self._clock, self._rng):
+                async for number, answer in supervise_all(self._leaves, self._name, self._clock, self._rng):
                     if not self._ended:
-                        self._move(await self._next(answer))
+                        self._move(await self._next(number, answer))
             finally:
                 if silence is not None:
                     silence.cancel()
                     await asyncio.wait({silence})
-                if self._saving is not None:
-                    await self._saving.end()
+                await asyncio.gather(*(saving.end() for saving in self._savings))
 
-    async def _next(self, answer: Ready | Empty | Failed) -> Course:
-        if self._upkeep.file is not None and isinstance(answer, Failed) and wants_stored(self.course, answer):
-            return restored(self.course, answer, await _read(self._upkeep.file), self._clock())
-        return self.course.step(answer, self._clock(), self._upkeep.hold)
-
-    async def _break_silence(self, file: StateFile) -> None:
-        """Go by the list on disk, if there is one, where the registry neither answers nor fails."""
-        await asyncio.sleep(SILENCE)
-        silent = Failed(f"no answer within {SILENCE:.3g}s", source=self._resolver.source, at=self._clock())
-        if wants_stored(self.course, silent):
+    async def _next(self, number: int, answer: Ready | Empty | Failed) -> Confluence:
+        file = self._files[number]
+        if file is not None and isinstance(answer, Failed) and wants_stored(self.course.courses[number], answer):
             found = await _read(file)
-            if found.endpoints and wants_stored(self.course, silent) and not self._ended:
-                self._move(restored(self.course, silent, found, self._clock()))
+            if wants_stored(course := self.course.courses[number], answer):
+                return self.course.changed(number, restored(course, answer, found, self._clock()))
+        return self.course.step(number, answer, self._clock(), self._upkeep.hold)
 
-    def _move(self, after: Course) -> None:
+    async def _break_silence(self) -> None:
+        """Go by the lists on disk, if there is one, where a registry neither answers nor fails."""
+        await asyncio.sleep(SILENCE)
+        courses = enumerate(self.course.courses)
+        silent = [number for number, course in courses if wants_stored(course, self._silent(number))]
+        found = await asyncio.gather(*(_read(file) for number in silent if (file := self._files[number]) is not None))
+        if any(each.endpoints for each in found) or any(each.basis is Basis.DISK for each in self.course.courses):
+            for number, each in zip(silent, found, strict=True):
+                course, answer = self.course.courses[number], self._silent(number)
+                if wants_stored(course, answer) and not self._ended:
+                    self._move(self.course.changed(number, restored(course, answer, each, self._clock())))
+
+    def _silent(self, number: int) -> Failed:
+        return Failed(f"no answer within {SILENCE:.3g}s", source=self._leaves[number].source, at=self._clock())
+
+    def _move(self, after: Confluence) -> None:
         before, old, new = self.course, self.snapshot, after.snapshot
-        assert not isinstance(new, Pending)  # noqa: S101 - it follows from an answer
-        self._changed(old, new)
-        self._show(after)
-        self._announce(old, new)
+        if new is old:
+            # Of several registries, one of those that are needed has not spoken yet.
+            self.course = after
+        else:
+            assert not isinstance(new, Pending)  # noqa: S101 - it follows from an answer
+            self._changed(old, new)
+            self._show(after)
+            self._announce(old, new)
         for event in remarks(self._name.value, before, after, self._clock()):
             self._upkeep.tell(event)
         self._wind()
-        if self._saving is not None:
-            self._saving.offer(after.settled.endpoints if after.settled else None)
+        if self._savings:
+            for saving, was, course in zip(self._savings, before.courses, after.courses, strict=True):
+                if course is not was:
+                    saving.offer(course.settled.endpoints if course.settled else None)
 
     def _wind(self) -> None:
-        hold = self.course.hold
-        self._belief.set(max(0.0, hold.until - self._clock()) if hold else None)
+        due = self.course.due
+        self._belief.set(None if due is None else max(0.0, due - self._clock()))
 
     def _believe(self) -> None:
         """The time of a hold is up, says the loop; believe the registry if the clock agrees."""
         after = self.course.expire(self._clock(), self._upkeep.hold)
         if after is not self.course and not self._ended:
             self._move(after)
-        elif not isinstance(self.snapshot, Failed):
+        else:
             self._wind()
 
     def _look(self) -> None:
@@ -164,7 +183,7 @@ class BackgroundWatch:
             self._show(self.course, ended=RELEASED)
             self.stop()
 
-    def _show(self, after: Course, *, ended: str = "") -> None:
+    def _show(self, after: Confluence, *, ended: str = "") -> None:
         with self._lock:
             if self._ended:
                 return
@@ -178,7 +197,10 @@ class BackgroundWatch:
                 rouse()
 
     def refresh(self) -> None:
-        """Let the resolver know that calls fail here; from any thread."""
+        """Let the resolver know that calls fail here, at most once in `HINT_GAP` seconds; from any thread."""
+        if (now := self._clock()) - self._hinted < HINT_GAP:
+            return
+        self._hinted = now
         self._loop.call(partial(hint, self._resolver, self._name))
 
     def wait(self, stale: Snapshot, timeout: float | None) -> bool:

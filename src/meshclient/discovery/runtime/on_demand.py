@@ -12,29 +12,31 @@ import asyncio
 import os
 import threading
 import time
-from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_all
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from meshclient.discovery.course import Basis, Course, remarks
+from meshclient.discovery.composition import joined, leaves
+from meshclient.discovery.confluence import Confluence, remarks
+from meshclient.discovery.hint import HINT_GAP, hint
 from meshclient.discovery.resolver import TTL_FLOOR
 from meshclient.discovery.restoring import SILENCE, restored, wants_stored
 from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, wake
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.runtime.question import Question
 from meshclient.discovery.runtime.saving import pause
-from meshclient.discovery.supervision import describe, supervise
+from meshclient.discovery.supervision import describe
 from meshclient.discovery.upkeep import NO_UPKEEP
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
-    from meshclient.discovery.state_folder import StateFile
     from meshclient.discovery.upkeep import Upkeep
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
@@ -82,11 +84,17 @@ class OnDemandWatch:
         announce: Changed,
         upkeep: Upkeep = NO_UPKEEP,
     ) -> None:
-        self._latest: Snapshot = Pending(source=resolver.source, at=clock())
-        self.course = Course(self._latest)
+        self._leaves = leaves(resolver)
+        pending = Pending(source=resolver.source, at=clock())
+        sources = [leaf.source for leaf in self._leaves]
+        self.course = Confluence.begun(pending, sources, partial(joined, resolver), upkeep.resumed)
+        self._latest: Snapshot = self.course.snapshot
         self._upkeep = upkeep
-        self._written: tuple[Endpoint, ...] | None = None
-        self._written_at = 0.0
+        self._files = [upkeep.file(leaf, name) for leaf in self._leaves]
+        self._written: dict[int, tuple[tuple[Endpoint, ...], float]] = {}
+        self._asked_at = -inf
+        self._hinted = False
+        self._stopped = False
         self._fresh_until = clock()
         self._resolver = resolver
         self._name = name
@@ -96,11 +104,9 @@ class OnDemandWatch:
         self._rng = rng
         self._lock = fork_safe_lock()
         if upkeep.resumed is not None:
-            changed(self._latest, upkeep.resumed)
-            self._latest = upkeep.resumed
-            self.course = Course(self._latest, Basis.MEMORY)
-        self._question: _Question | None = None
-        self._last: _Question | None = None
+            changed(pending, upkeep.resumed)
+        self._question: Question | None = None
+        self._last: Question | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -150,39 +156,45 @@ class OnDemandWatch:
             return pause, min(REFRESH_LIMIT, left * REFRESH_SHARE)
         return pause, min(FIRST_LIMIT, left)
 
-    def _ask(self, limit: float) -> _Question | None:
-        """The question that is out, or a new one; None while the latest answer is fresh, or with no time to wait."""
+    def _ask(self, limit: float, *, early: bool = False) -> Question | None:
+        """The question that is out, or a new one.
+
+        None while the latest answer is fresh, unless it is `early` to ask, or with no time to wait.
+        """
         with self._lock:
-            if self._clock() < self._fresh_until or limit <= 0:
+            if (self._clock() < self._fresh_until and not early) or limit <= 0:
                 return None
             question = self._question
             if question is not None and question.process == os.getpid():
                 return question
-            question = _Question()
+            question = Question(self._leaves)
             try:
                 threading.Thread(target=self._carry, args=(question,), name=THREAD_NAME, daemon=True).start()
             except RuntimeError as exc:
                 # The process may have no more threads.
-                refused = exc
+                if early:
+                    return None
+                question.fail(describe(exc), self._clock())
             else:
                 self._question = self._last = question
                 return question
-        self._take(self._failed(refused))
+        self._take(question.heard)
         question.answered.set_result(None)
         return question
 
-    def _make_do(self, question: _Question) -> bool:
+    def _make_do(self, question: Question) -> bool:
         """Whether there is something to go on with although `question` is still out."""
         with self._lock:
             if question is self._question and self._latest.endpoints:
                 self._fresh_until = self._clock() + REFRESH_LIMIT
             return self._clock() < self._fresh_until
 
-    def _carry(self, question: _Question) -> None:
+    def _carry(self, question: Question) -> None:
         try:
             with ExitStack() as opened:
                 try:
-                    self._take(self._answer(opened))
+                    self._put(question, opened)
+                    self._take(question.heard)
                 finally:
                     # Before the runner is closed, which waits for blocking calls that the resolver may have left
                     # behind.
@@ -193,97 +205,99 @@ class OnDemandWatch:
         finally:
             question.over.set_result(None)
 
-    def _answer(self, opened: ExitStack) -> Answer:
-        """What the registry says; the loop it is asked on is closed with `opened`."""
+    def _put(self, question: Question, opened: ExitStack) -> None:
+        """Ask the registries; the loop they are asked on is closed with `opened`."""
+        hinted, self._hinted = self._hinted, False
+        unknown = isinstance(self._latest, Pending) and any(self._files)
         try:
-            return opened.enter_context(asyncio.Runner()).run(self._fetch())
+            opened.enter_context(asyncio.Runner()).run(
+                question.put(
+                    self._name,
+                    self._clock,
+                    self._rng,
+                    limit=REFRESH_LIMIT if self._latest.endpoints else FIRST_LIMIT,
+                    hurry=(self._files, SILENCE) if unknown else None,
+                    enough=self._suffices,
+                    begun=partial(hint, self._resolver, self._name) if hinted else _nothing,
+                )
+            )
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is an outage to those who wait
-            return self._failed(exc)
+            question.fail(describe(exc), self._clock())
 
-    def _failed(self, exc: Exception) -> Failed:
-        return Failed(describe(exc), source=self._resolver.source, at=self._clock())
+    def _suffices(self, heard: Sequence[Answer | None]) -> bool:
+        course, now = self.course, self._clock()
+        for number, answer in enumerate(heard):
+            if answer is not None:
+                course = course.step(number, answer, now, None)
+        return course.suffices([answer is not None for answer in heard])
 
-    async def _fetch(self) -> Answer:
-        began = asyncio.get_running_loop().time()
-        end = began + (REFRESH_LIMIT if self._latest.endpoints else FIRST_LIMIT)
-        bound = asyncio.timeout_at(end)
-        answers = supervise(self._resolver, self._name, self._clock, self._rng)
-        hurry: asyncio.Task[None] | None = None
-        try:
-            async with bound:
-                if self._upkeep.file is not None and isinstance(self._latest, Pending):
-                    hurry = asyncio.create_task(_hurry(self._upkeep.file, bound, min(end, began + SILENCE)))
-                return await anext(answers)
-        except TimeoutError:
-            waited = (bound.when() or end) - began
-            return Failed(f"no answer within {waited:.3g}s", source=self._resolver.source, at=self._clock())
-        finally:
-            if hurry is not None:
-                hurry.cancel()
-            await answers.aclose()
-
-    def _take(self, answer: Answer) -> None:
+    def _take(self, heard: list[Answer | None]) -> None:
         before, old = self.course, self._latest
-        after = self._next(answer)
+        after = self._next(heard)
         new = after.snapshot
         assert not isinstance(new, Pending)  # noqa: S101 - it follows from an answer
         self._changed(old, new)
         self.course, self._latest = after, new
-        self._fresh_until = self._clock() + _lifetime(new)
+        self._asked_at = self._clock()
+        self._fresh_until = self._asked_at + _lifetime(new)
         self._announce(old, new)
         for event in remarks(self._name.value, before, after, self._clock()):
             self._upkeep.tell(event)
 
-    def _next(self, answer: Answer) -> Course:
-        file = self._upkeep.file
-        if file is not None and isinstance(answer, Failed) and wants_stored(self.course, answer):
-            return restored(self.course, answer, file.read(), self._clock())
-        return self.course.step(answer, self._clock(), self._upkeep.hold)
+    def _next(self, heard: list[Answer | None]) -> Confluence:
+        whole, now = self.course, self._clock()
+        for number, answer in enumerate(heard):
+            course, file = whole.courses[number], self._files[number]
+            if answer is None:
+                continue
+            if file is not None and isinstance(answer, Failed) and wants_stored(course, answer):
+                whole = whole.changed(number, restored(course, answer, file.read(), now))
+            else:
+                whole = whole.step(number, answer, now, self._upkeep.hold)
+        return whole
 
     def _save(self) -> None:
-        """Put the list on disk where that is due; nobody waits for it but the end of the mesh."""
-        file, settled = self._upkeep.file, self.course.settled
-        if file is None or settled is None:
-            return
+        """Put the lists on disk where that is due; nobody waits for it but the end of the mesh."""
         now = self._clock()
-        if pause(self._written, settled.endpoints, now - self._written_at) <= 0:
-            file.write(settled.endpoints)
-            self._written, self._written_at = settled.endpoints, now
+        for number, (file, course) in enumerate(zip(self._files, self.course.courses, strict=True)):
+            written, since = self._written.get(number, (None, 0.0))
+            settled = course.settled
+            if file is not None and settled is not None and pause(written, settled.endpoints, now - since) <= 0:
+                file.write(settled.endpoints)
+                self._written[number] = settled.endpoints, now
 
     def refresh(self) -> None:
-        """The next question comes by itself."""
+        """Ask again beside the calls, which go on with what there is; at most once in `HINT_GAP` seconds."""
+        if not self._stopped and not self._hinted and self._clock() - self._asked_at >= HINT_GAP:
+            self._hinted = True
+            self._ask(REFRESH_LIMIT, early=True)
+
+    @property
+    def heard(self) -> tuple[tuple[str, Answer | None], ...]:
+        """The registries, and what each has said to the question that is out, None where it has said nothing."""
+        heard = self._question.heard if self._question is not None else [None] * len(self._leaves)
+        return tuple((leaf.source, answer) for leaf, answer in zip(self._leaves, heard, strict=True))
 
     def stop(self) -> None:
-        """Nothing is held between calls."""
+        """Nothing is held between calls; nothing is asked any more that nobody waits for."""
+        self._stopped = True
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Nothing is held between calls; a list on its way to the disk is waited for, at most `timeout` seconds."""
-        if self._upkeep.file is not None and (question := self._last) is not None and question.process == os.getpid():
+        if any(self._files) and (question := self._last) is not None and question.process == os.getpid():
             wait_for_all([question.over], timeout)
 
     async def aclose(self) -> None:
         """As `close`, without blocking the caller's event loop."""
-        if self._upkeep.file is not None:
+        if any(self._files):
             await off_loop(self.close)
-
-
-async def _hurry(file: StateFile, bound: asyncio.Timeout, end: float) -> None:
-    """Let a first answer's time end earlier where there is a list on disk; beside it, since a disk may hang."""
-    with suppress(RuntimeError):  # The process may have no more threads, or the answer is there.
-        if await off_loop(file.path.exists):
-            bound.reschedule(end)
-
-
-class _Question:
-    """One question to the registry, and the process that asks it: a forked child never sees its parent's answered."""
-
-    def __init__(self) -> None:
-        self.process = os.getpid()
-        self.answered: Future[None] = Future()
-        self.over: Future[None] = Future()
 
 
 def _lifetime(answer: Answer) -> float:
     if isinstance(answer, Failed):
         return PAUSE_AFTER_FAILURE
     return MAX_AGE if answer.ttl is None else max(answer.ttl, TTL_FLOOR)
+
+
+def _nothing() -> None:
+    pass

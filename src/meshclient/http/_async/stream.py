@@ -13,7 +13,7 @@ from meshclient.model.outcome import CANCELLED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from meshclient.core.exchange import Attempt
+    from meshclient.core.commands import Attempt
     from meshclient.http._async.driver import AsyncDriver
 
 

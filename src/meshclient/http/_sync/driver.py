@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshclient.core.exchange import Call, Cancel, Finished, SnapshotChanged, Start, TimerFired, exchange
+from meshclient.core.call import Call
+from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired
+from meshclient.core.exchange import exchange
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._sync.replay import Body
 from meshclient.http._sync.stream import MeshStream
@@ -28,7 +30,7 @@ from meshclient.model.report import CallReport
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.exchange import Attempt, Command, Signal
+    from meshclient.core.commands import Attempt, Command, Signal
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
 

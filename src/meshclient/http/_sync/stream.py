@@ -14,7 +14,7 @@ from meshclient.model.outcome import CANCELLED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshclient.core.exchange import Attempt
+    from meshclient.core.commands import Attempt
     from meshclient.http._sync.driver import Driver
 
 

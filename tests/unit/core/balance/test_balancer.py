@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from meshclient.core.balance.peak_ewma import FAILURE_COST, UNKNOWN_COST
+from meshclient.core.balance.blame import WEIGHT
+from meshclient.core.balance.peak_ewma import UNKNOWN_COST
 from meshclient.core.outlier import Outlier
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.events import Event, PanicChanged
 from meshclient.model.outcome import CANCELLED, Kind, Outcome
-from unit.core.fleet import OK, REFUSED, balancer, endpoint, endpoints, states, taken, use
+from unit.core.fleet import OK, REFUSED, UNAVAILABLE, balancer, endpoint, endpoints, states, taken, use
 
 QUICK = Outlier(consecutive=1, base=4.0)
 
@@ -140,16 +141,37 @@ def test_a_newcomer_starts_with_the_median_latency() -> None:
 def test_an_answer_is_observed_when_its_head_arrived_not_when_its_body_ended() -> None:
     made = balancer(endpoints(1))
     pick = taken(made)
-    pick.latency = 0.5
+    pick.answer(0.5)
     pick.done(OK, 1000 + 3600)
     assert made.status(1000.5)[0].expected_latency == 0.5
 
 
 @pytest.mark.parametrize("kind", [k for k in Kind if Outcome(k).verdict.penalised])
-def test_a_fast_failure_looks_slow(kind: Kind) -> None:
+def test_a_fast_failure_makes_it_weigh_more_and_look_no_faster(kind: Kind) -> None:
     made = balancer(endpoints(2))
+    before = made.status(1000)[0]
     use(made, endpoint(0), Outcome(kind), latency=0.0001)
-    assert made.status(1000)[0].expected_latency == FAILURE_COST
+    after = made.status(1000)[0]
+    assert (before.blame, after.blame) == (0, WEIGHT)
+    assert after.expected_latency >= before.expected_latency
+
+
+def test_one_failure_among_many_answers_hardly_weighs() -> None:
+    made = balancer(endpoints(2))
+    for _ in range(199):
+        use(made, endpoint(0), OK)
+    use(made, endpoint(0), UNAVAILABLE)
+    status = made.status(1000)[0]
+    assert status.blame == pytest.approx(WEIGHT / 200)
+    assert status.state == "in_rotation"
+
+
+def test_what_always_fails_fast_does_not_look_fast_in_the_end() -> None:
+    made = balancer(endpoints(2), outlier=None)
+    for second in range(120):
+        use(made, endpoint(0), UNAVAILABLE, now=1000 + second, latency=0.0001)
+    status = made.status(1120)[0]
+    assert status.expected_latency * (1 + status.blame) > 1
 
 
 @pytest.mark.parametrize("kind", [k for k in Kind if Outcome(k).verdict.mark.name == "NEUTRAL"])
@@ -167,6 +189,6 @@ def test_cancellation_leaves_no_trace_at_all() -> None:
     before = made.status(1000)
     for _ in range(20):
         pick = taken(made)
-        pick.latency = 9.0
+        pick.answer(None)
         pick.done(CANCELLED, 1000)
     assert made.status(1000) == before

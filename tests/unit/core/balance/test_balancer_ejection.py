@@ -27,7 +27,7 @@ def test_one_probe_at_a_time_and_its_success_restores() -> None:
     assert (probe.probe, probe.endpoint) == (True, listed[0])
     assert states(made, 1004) == ["probing", "in_rotation"]
     assert all(taken(made, 1010).endpoint == listed[1] for _ in range(20))
-    probe.latency = 0.25
+    probe.answer(0.25)
     probe.done(OK, 1010)
     assert events[-1] == EndpointRestored("orders", listed[0])
     assert states(made, 1010) == ["in_rotation", "in_rotation"]
@@ -129,7 +129,7 @@ def test_an_endpoint_that_answers_its_probe_with_429_is_not_probed_by_every_call
     for step in range(1000):
         pick = taken(made, 1010 + step / 100)
         probes += pick.probe
-        pick.latency = 0.01
+        pick.answer(0.01)
         pick.done(Outcome(Kind.BUSY, 429) if pick.endpoint == listed[0] else OK, 1010 + step / 100)
     assert 1 <= probes <= 3
 

@@ -1,15 +1,14 @@
 """The balancer: it draws again where the endpoint drawn was tried by the call, or has just failed."""
 
-from math import log
 from random import Random
 
 import pytest
 
 from meshclient.core.balance.balancer import Balancer
+from meshclient.core.balance.blame import FADES
 from meshclient.core.balance.least_request import least_request
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import P2C
-from meshclient.core.balance.peak_ewma import FAILURE_COST, TAU
 from meshclient.core.balance.round_robin import RoundRobin
 from meshclient.core.balance.weighted_random import WeightedRandom
 from meshclient.model.outcome import Kind, Outcome
@@ -100,10 +99,10 @@ def test_when_all_have_just_failed_one_is_picked_all_the_same(picker: type[P2C],
 
 
 @pytest.mark.parametrize("failure", [REFUSED, UNAVAILABLE, Outcome(Kind.SERVER_ERROR, 503, 60.0)])
-def test_who_has_failed_is_suspected_until_its_penalty_has_decayed_by_one_lifetime(failure: Outcome) -> None:
+def test_who_has_failed_is_suspected_until_the_word_has_faded_to_a_quarter(failure: Outcome) -> None:
     made = balancer(endpoints(5), outlier=None, picker=RoundRobin)
     use(made, endpoint(0), failure)
-    lasts = TAU * (1 + log(max(failure.retry_after or 0, FAILURE_COST) / FAILURE_COST))
+    lasts = max(failure.retry_after or 0, FADES) * 3 / 4
     assert states(made, 1000 + lasts - 0.01) == ["avoided"] + ["in_rotation"] * 4
     assert 0 not in drawn(made, 20, 1000 + lasts - 0.01)
     assert states(made, 1000 + lasts + 0.01) == ["in_rotation"] * 5
@@ -144,9 +143,9 @@ def test_in_a_large_fleet_a_recovered_endpoint_is_found_again(picker: type[P2C],
         pick = taken(made, now)
         if pick.endpoint == listed[0]:
             taken_at.append(now)
-        pick.latency = 0.02 * (0.8 + 0.4 * noise.random())
+        pick.answer(0.02 * (0.8 + 0.4 * noise.random()))
         pick.done(OK, now)
-    assert min(taken_at) > 1000 + TAU
+    assert min(taken_at) > 1000 + FADES / 2 - 0.1
     # Its part of the last minute.
     assert sum(at > 1100 for at in taken_at) > 3000 / 40 / 3
 

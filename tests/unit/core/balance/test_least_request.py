@@ -19,8 +19,15 @@ def test_load_is_what_is_in_flight_in_relation_to_the_weight() -> None:
 
 def test_latency_plays_no_part() -> None:
     slow, fast = nodes([1.0])[0], nodes([1.0])[0]
-    slow.ewma.penalise(None, 0)
-    assert pending_load(slow, 0) == pending_load(fast, 0) == 0
+    slow.ewma.observe(9.0, 0)
+    assert pending_load(slow, 0) == pending_load(fast, 0)
+
+
+def test_who_fails_is_not_the_idle_one() -> None:
+    failing, busy = nodes([1.0])[0], nodes([1.0])[0]
+    failing.blame.fail(1.0, None, 0)
+    busy.pending = 50
+    assert pending_load(failing, 0) > pending_load(busy, 0)
 
 
 def test_calls_that_never_end_are_spread_evenly() -> None:

@@ -119,6 +119,6 @@ def test_what_is_in_flight_is_compared_in_relation_to_the_weight() -> None:
 
 def test_weights_that_became_equal_count_no_more() -> None:
     picker, listed = made([1.0, 4.0], CountedLoad())
-    listed[1].endpoint = listed[0].endpoint
+    listed[1].weight = listed[0].weight
     picker.rebuild(listed)
     assert [node.capacity for node in listed] == [1.0, 1.0]

@@ -4,7 +4,7 @@ from math import exp
 
 import pytest
 
-from meshclient.core.balance.peak_ewma import FAILURE_COST, LONGEST_COST, TAU, PeakEwma
+from meshclient.core.balance.peak_ewma import TAU, PeakEwma
 
 
 def test_it_begins_with_what_it_is_given() -> None:
@@ -35,21 +35,6 @@ def test_left_alone_it_decays_with_its_mean_lifetime() -> None:
     ewma = PeakEwma(1.0, 0)
     assert ewma.read(TAU) == pytest.approx(exp(-1))
     assert ewma.read(1e9) == 0
-
-
-@pytest.mark.parametrize(
-    ("retry_after", "cost"), [(None, FAILURE_COST), (1, FAILURE_COST), (60, 60), (1e9, LONGEST_COST)]
-)
-def test_a_failure_is_read_as_a_slow_answer(retry_after: float | None, cost: float) -> None:
-    ewma = PeakEwma(0.01, 0)
-    ewma.penalise(retry_after, 3)
-    assert ewma.read(3) == cost
-
-
-def test_a_failure_never_makes_a_slow_endpoint_look_better() -> None:
-    ewma = PeakEwma(40.0, 0)
-    ewma.penalise(None, 0)
-    assert ewma.read(0) == 40
 
 
 def test_a_clock_that_goes_back_changes_nothing_by_itself() -> None:

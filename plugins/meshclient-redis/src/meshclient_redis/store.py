@@ -1,0 +1,221 @@
+"""The store ``redis://``: asks Redis for every circuit at short intervals, and at once when there is something to say.
+
+Asking beats subscribing here: one round trip carries all circuits both ways, a connection that is silently dead shows
+at the next question, and nothing has to be caught up after it. It runs on the discovery loop alone; calls see copies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from contextlib import suppress
+from random import uniform
+from typing import TYPE_CHECKING
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import TimeoutError as LateError
+
+from meshclient.mesh.circuit_store import StoreChanged, fork_safe_lock
+from meshclient.model.duration import format_duration
+from meshclient_redis.options import RedisOptions
+from meshclient_redis.password import PasswordError
+from meshclient_redis.record import EXCHANGE, Record, RecordError
+from meshclient_redis.storage import SharedCircuitStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshclient.discovery.resolver import ResolverUri
+    from meshclient_redis.storage import Question
+
+# Seconds between two attempts to reach a Redis that is away, at most.
+BACKOFF_LIMIT = 5.0
+_EXCERPT = 200
+
+
+class RedisCircuitStore:
+    """Circuits in Redis.
+
+    One process at a time sends the probe of a circuit, by a claim that Redis grants. It is best effort: while Redis is
+    away, or where a failover loses a claim, each process may send one.
+
+    Args:
+        uri: ``redis://host:6379/0?...``; the options stand in this distribution's README.
+        environ: where a password may stand, read once, instead of the process's environment.
+        clock: monotonic seconds.
+
+    Attributes:
+        source: the URI without secrets.
+        trouble: as `meshclient.mesh.circuit_store.CircuitStore.trouble`.
+
+    Raises ConfigError for an option that is unknown or wrong.
+    """
+
+    def __init__(
+        self,
+        uri: ResolverUri,
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = RedisOptions.parse(uri, os.environ if environ is None else environ)
+        self.source = self._options.source
+        self.trouble = "it has not answered yet"
+        self._clock = clock
+        self._lock = fork_safe_lock()
+        self._storages: dict[str, SharedCircuitStorage] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news: asyncio.Event | None = None
+        self._told = ""
+
+    def storage(self, service: str) -> SharedCircuitStorage:
+        """As `meshclient.mesh.circuit_store.CircuitStore.storage`."""
+        found = self._storages.get(service)
+        if found is None:
+            made = SharedCircuitStorage(
+                service,
+                lock=fork_safe_lock(),
+                clock=self._clock,
+                pause=self._options.interval,
+                wake=self._wake,
+                alone=lambda: bool(self.trouble),
+            )
+            with self._lock:
+                found = self._storages.setdefault(service, made)
+            self._wake()
+        return found
+
+    async def follow(self, tell: Callable[[StoreChanged], None]) -> None:
+        """As `meshclient.mesh.circuit_store.CircuitStore.follow`."""
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        # A forked child is somebody else.
+        owner = secrets.token_hex(8)
+        pause = self._options.interval
+        try:
+            while True:
+                try:
+                    async with self._connected() as client:
+                        # Redis takes no long command from those it does not know, and says so less clearly.
+                        async with asyncio.timeout(self._options.timeout):
+                            await client.ping()
+                        while True:
+                            await self._ask(client, owner)
+                            pause = self._options.interval
+                            self._say("", tell)
+                            await self._rest()
+                except (RedisError, RecordError, PasswordError, OSError) as exc:
+                    self._say(self._words(exc), tell)
+                await asyncio.sleep(pause * uniform(0.75, 1.0))
+                pause = min(BACKOFF_LIMIT, pause * 2)
+        finally:
+            self._loop = None
+            self.trouble = "it is not followed any more"
+
+    async def _ask(self, client: Redis, owner: str) -> None:
+        """Put every circuit's question, in one round trip, and take the answers."""
+        options = self._options
+        storages = list(self._storages.values())
+        questions = [storage.question() for storage in storages]
+        async with asyncio.timeout(options.timeout):
+            batch = client.pipeline(transaction=False)
+            for storage, question in zip(storages, questions, strict=True):
+                # A pipeline collects; only `execute` is awaited.
+                batch.eval(EXCHANGE, 2, *self._arguments(storage.service, question, owner))  # type: ignore[unused-awaitable]
+            # Not raised there: the error would quote the script.
+            answers = await batch.execute(raise_on_error=False)
+        for storage, question, answer in zip(storages, questions, answers, strict=True):
+            if isinstance(answer, Exception):
+                raise answer
+            version, *fields, granted = (word.decode() for word in answer)
+            try:
+                record = Record.of(*fields) if version or any(fields) else None
+            except RecordError as exc:
+                raise RecordError(f"{self._keys(storage.service)[0]} {exc}; delete that key") from None
+            storage.answer(question, version, record, granted=granted == "1")
+
+    def _arguments(self, service: str, question: Question, owner: str) -> list[str | int]:
+        return [
+            *self._keys(service),
+            question.version,
+            question.attempt,
+            question.write,
+            *(question.record or Record()).fields,
+            _milliseconds(self._options.ttl),
+            owner,
+            _milliseconds(question.claim),
+            int(question.release),
+        ]
+
+    def _keys(self, service: str) -> tuple[str, str]:
+        key = f"{self._options.prefix}:circuit:{{{service}}}"
+        return key, f"{key}:probe"
+
+    def _connected(self) -> Redis:
+        """A client for the running event loop. Raises PasswordError where there should be a password and is none."""
+        options = self._options
+        return Redis(
+            host=options.host,
+            port=options.port,
+            db=options.database,
+            username=options.username or None,
+            password=options.password.read() or None,
+            socket_timeout=options.timeout,
+            socket_connect_timeout=options.timeout,
+            ssl=options.tls,
+            ssl_ca_certs=options.ca_file or None,
+            ssl_certfile=options.cert_file or None,
+            ssl_keyfile=options.key_file or None,
+            ssl_check_hostname=True,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+
+    async def _rest(self) -> None:
+        """Wait for the next look, or until there is something to say."""
+        assert self._news is not None  # noqa: S101 - only `follow` gets here
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.interval):
+                await self._news.wait()
+        self._news.clear()
+
+    def _wake(self) -> None:
+        loop, news = self._loop, self._news
+        if loop is not None and news is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(news.set)
+
+    def _say(self, trouble: str, tell: Callable[[StoreChanged], None]) -> None:
+        """Tell once that Redis is away or back."""
+        self.trouble = trouble
+        if bool(trouble) != bool(self._told):
+            self._told = trouble
+            tell(StoreChanged(self.source, trouble))
+
+    def _words(self, exc: Exception) -> str:
+        where = f"Redis at {self._options.host}:{self._options.port}"
+        said = self._options.password.scrub(" ".join(str(exc).split()))[:_EXCERPT] or type(exc).__name__
+        if isinstance(exc, (RecordError, PasswordError)):
+            return said
+        if isinstance(exc, (AuthenticationError, AuthorizationError, NoPermissionError)):
+            return f"{where} denied access ({said}); sent was {self._options.password.origin}"
+        if isinstance(exc, ReadOnlyError):
+            return f"{where} is a replica ({said}); name the master"
+        if isinstance(exc, (TimeoutError, LateError)):
+            return f"{where} did not answer within {format_duration(self._options.timeout)}"
+        return f"{where} cannot be used: {said}"
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,87 @@
+"""What stands before a call's first attempt: the service's circuit, and the limit of calls under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshclient.core.circuit import Refusal, mark_of
+from meshclient.core.commands import TurnCame, Wait
+from meshclient.errors import CircuitOpen, DeadlineExceeded, Overloaded
+from meshclient.model.events import CallRejected
+from meshclient.model.outcome import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from meshclient.core.call import Call, Service
+    from meshclient.core.circuit import Permit
+    from meshclient.core.commands import Attempt, Command, Signal
+    from meshclient.core.limit.turn import Limiter, Turn
+
+
+@dataclass(slots=True)
+class Stay:
+    """What a call holds while it is under way."""
+
+    permit: Permit | None
+    turn: Turn | None
+
+    def end(self, mark: Mark, latency: float | None, now: float) -> None:
+        """The call is over: hand both back."""
+        if self.permit is not None:
+            self.permit.done(mark, now)
+        if self.turn is not None:
+            self.turn.leave(mark, latency, now)
+
+    def settle(self, attempt: Attempt, now: float) -> None:
+        """The call's last attempt has its outcome; if a body is still to come, the turn is over with it."""
+        mark, pick = mark_of(attempt.outcome), attempt.pick
+        if attempt.outcome.status is not None and self.turn is not None:
+            pick.turn, self.turn = self.turn, None
+        self.end(mark, pick.latency, now)
+
+
+def enter(call: Call, service: Service) -> Generator[Command, Signal | None, Stay]:
+    """Wait to be let in. Raises CircuitOpen, Overloaded or DeadlineExceeded."""
+    permit: Permit | None = None
+    if service.circuit is not None:
+        permit = service.circuit.admit(now := service.clock(), service.uniform())
+        if permit is None:
+            refusal = service.circuit.refusal(now)
+            _tell(service, "circuit_open", refusal)
+            raise CircuitOpen(f"calls to {service.name!r} are refused: {refusal.reason}", refusal.retry_after)
+    stay = Stay(permit, None)
+    if service.limiter is not None:
+        try:
+            stay.turn = yield from _queue(call, service, service.limiter)
+        except BaseException:
+            stay.end(Mark.NEUTRAL, None, service.clock())
+            raise
+    return stay
+
+
+def _queue(call: Call, service: Service, limiter: Limiter) -> Generator[Command, Signal | None, Turn]:
+    turn = limiter.enter(call.priority, service.clock())
+    if isinstance(turn, Refusal):
+        _tell(service, "overloaded", turn)
+        raise Overloaded(f"too many calls to {service.name!r} are under way: {turn.reason}", turn.retry_after)
+    try:
+        while not turn.came:
+            left = min(turn.patience, call.deadline.remaining(service.clock()))
+            if isinstance((yield Wait(left, turn=turn)), TurnCame) or turn.came:
+                break
+            if call.deadline.expired(service.clock()):
+                raise DeadlineExceeded(f"the call's turn at {service.name!r} did not come in time")
+            refusal = Refusal(f"its turn did not come within {turn.patience:.3g}s", turn.patience)
+            _tell(service, "overloaded", refusal)
+            raise Overloaded(f"too many calls to {service.name!r} are under way: {refusal.reason}", turn.patience)
+    except BaseException:
+        turn.leave(Mark.NEUTRAL, None, service.clock())
+        raise
+    return turn
+
+
+def _tell(service: Service, why: str, refusal: Refusal) -> None:
+    if service.emit is not None:
+        service.emit(CallRejected(service.name, why, refusal.reason))

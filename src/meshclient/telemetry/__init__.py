@@ -1,0 +1,1 @@
+"""What the process tells of itself: OpenTelemetry's API only, and nothing at all where nobody uses OpenTelemetry."""

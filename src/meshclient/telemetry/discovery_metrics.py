@@ -1,0 +1,82 @@
+"""The metrics of one mesh's lists: told to OpenTelemetry where the process uses it, and free where it does not.
+
+They stand where the answers of a registry pass and are no observer: a mesh that has one makes an event of every
+attempt, and calls do not pay for metrics of discovery; also, observers hear of an outage once, and of none that another
+registry covers, while every failed answer counts here. Nothing of OpenTelemetry is imported (30 ms) before somebody
+else has: whoever sets a meter provider imports `opentelemetry.metrics` first, and a provider that is set later is found
+by the API itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from meshclient.model.snapshot import Failed
+
+if TYPE_CHECKING:
+    from meshclient.discovery.runtime.background import Changed
+    from meshclient.model.snapshot import Empty, Ready, Snapshot
+    from meshclient.telemetry.gauges import Services
+
+_LOG = logging.getLogger("meshclient.telemetry")
+
+_MODULE = "opentelemetry.metrics"
+# By this variable the API itself brings a provider, when it is first asked for one.
+_PROVIDER = "OTEL_PYTHON_METER_PROVIDER"
+
+
+class DiscoveryMetrics:
+    """What is told of one mesh; names and meanings are in docs/metrics.md.
+
+    Args:
+        services: what the mesh has in use; held weakly.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = ref(services)
+        self._on = True
+
+    def after(self, service: str, announce: Changed) -> Changed:
+        """`announce`, followed by the counting of what the answer was.
+
+        An error of OpenTelemetry is logged, ends the metrics of this mesh, and reaches nobody else.
+        """
+        known: tuple[Snapshot, ...] = ()
+
+        def announced(before: Snapshot, after: Ready | Empty | Failed) -> None:
+            nonlocal known
+            announce(before, after)
+            if self._on and (_MODULE in sys.modules or _PROVIDER in os.environ):
+                try:
+                    known = self._count(service, before, after, known)
+                except Exception:  # noqa: BLE001 - whatever a provider raises, the list has to be followed on
+                    self._on = False
+                    _LOG.exception("OpenTelemetry failed; it is told nothing more of this mesh's lists")
+
+        return announced
+
+    def _count(
+        self, service: str, before: Snapshot, after: Ready | Empty | Failed, known: tuple[Snapshot, ...]
+    ) -> tuple[Snapshot, ...]:
+        """Count what is new since `known`, the latest snapshots of the registries asked; those of now."""
+        from meshclient.telemetry.gauges import include
+        from meshclient.telemetry.instruments import instruments
+
+        mesh = self._services()
+        if mesh is None:
+            return known
+        include(mesh)
+        if after.version != before.version:
+            instruments().updated(service, after.source)
+        # The first answer may come before the mesh has written the service down.
+        running = mesh.services.get(service)
+        latest = (after,) if running is None else tuple(course.snapshot for course in running.watch.course.courses)
+        for snapshot in latest:
+            # Each failed answer makes a snapshot of its own, though the outage goes on.
+            if isinstance(snapshot, Failed) and not any(snapshot is old for old in known):
+                instruments().failed(service, snapshot)
+        return latest

@@ -1,0 +1,114 @@
+"""A process that calls a service: the production service object in virtual time, and the way to its instances."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.http.options import call_options
+from meshclient.mesh.balancers import find_balancer
+from meshclient.mesh.service import MeshService
+from meshclient.model.service import ServiceName
+from meshclient.testing.simulate.flight import Flight
+from meshclient.testing.simulate.request import NO_HEADERS
+from meshclient.testing.simulate.watch import ScriptedWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshclient.config.shape import ServiceConfig
+    from meshclient.core.call import Call
+    from meshclient.core.commands import Attempt
+    from meshclient.discovery.runtime.background import Changed
+    from meshclient.http.options import CallOptions
+    from meshclient.model.endpoint import Endpoint
+    from meshclient.model.events import Event
+    from meshclient.model.outcome import Outcome
+    from meshclient.testing.simulate.flight import Ending
+    from meshclient.testing.simulate.loop import Loop
+    from meshclient.testing.simulate.request import Request
+    from meshclient.testing.simulate.timeline import Timeline
+
+    Send = Callable[[Request, Endpoint, Callable[[Outcome], None]], None]
+    # Made for each attempt: what its request carries beside the caller's own headers.
+    Headers = Callable[[Call, Attempt, Request], Mapping[str, str]]
+
+# What the clock of a service shows when a run begins: a real monotonic clock is never near 0.
+EPOCH = 1000.0
+
+
+class Caller:
+    """Calls `service` as a process with a mesh does.
+
+    Args:
+        service: the name of what it calls.
+        config: how.
+        timeline: virtual time.
+        loop: where it runs.
+        send: carries a request to an endpoint, and the outcome back.
+        seed: of its chance.
+        hold: seconds for which a mass removal is not believed, or None.
+        emit: told of events.
+
+    Attributes:
+        service: the running state, as in production.
+        watch: its list.
+        headers: makes the headers of an attempt.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        config: ServiceConfig,
+        *,
+        timeline: Timeline,
+        loop: Loop,
+        send: Send,
+        seed: str,
+        hold: float | None,
+        emit: Callable[[Event], None] | None,
+    ) -> None:
+        self.timeline = timeline
+        self.loop = loop
+        self.send = send
+        self.headers: Headers = _no_headers
+        rng = Random(seed)
+
+        def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> ScriptedWatch:
+            self.watch = ScriptedWatch(service, self.clock, hold, changed=changed, announce=announce, tell=tell)
+            return self.watch
+
+        self.service = MeshService(
+            ServiceName(service),
+            config,
+            picker=find_balancer(config.balancer)(rng.random),
+            open_watch=open_watch,
+            clock=self.clock,
+            rng=rng,
+            emit=emit,
+        )
+        self._options: dict[tuple[str, str], CallOptions] = {}
+
+    def clock(self) -> float:
+        """Seconds on this process's monotonic clock."""
+        return EPOCH + self.timeline.now
+
+    def call(self, request: Request, done: Callable[[Ending], None]) -> Flight:
+        """Begin a call; `done` is told how it ended."""
+        flight = Flight(self, request, done)
+        flight.begin()
+        return flight
+
+    def options(self, request: Request) -> CallOptions:
+        """What production code makes of the configuration for such a request."""
+        found = self._options.get((request.method, request.path))
+        if found is None:
+            asked = httpx.Request(request.method, f"mesh://{self.service.name}{request.path}")
+            found = self._options[request.method, request.path] = call_options(asked, self.service)
+        return found
+
+
+def _no_headers(call: Call, attempt: Attempt, request: Request) -> Mapping[str, str]:  # noqa: ARG001 - see Headers
+    return NO_HEADERS
