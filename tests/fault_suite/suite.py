@@ -197,7 +197,7 @@ class FaultSuite(FaultyRegistry):
             self._survives(service, cases)
 
     def _survives(self, service: CalledService, cases: Sequence[Case]) -> None:
-        """Each case is an outage of its own with the list of before, and over once it is lifted; the watch lives on."""
+        """Each case is an outage of its own with the list of before, and over once it is lifted."""
         assert cases
         service.lists(self.places(0))
         for each in cases:
@@ -206,8 +206,6 @@ class FaultSuite(FaultyRegistry):
             service.fails(each.says, since=begun, places=self.places(0))
             self.lift()
             service.lists(self.places(0))
-        self.write(service.name, [1])
-        service.lists(self.places(0, 1))
         service.was_never_empty()
 
     def _holds(self, count: int) -> None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import meshclient
+from meshclient.model.duration import parse_duration
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.snapshot import Empty, Ready, listing
 from unit.http.face import Face, face_fixture, statuses  # noqa: F401 - a fixture
@@ -104,11 +105,16 @@ def test_a_registry_that_is_down_at_the_start(face: Face, cause: Exception | Non
     message = str(caught.value)
     assert message.startswith("cannot resolve 'orders': registry://test has been ")
     if cause is not None:
-        assert re.search(r"has been unavailable for [4-9]\d\dms: ", message)
+        found = re.search(r"has been unavailable for (\S+): ", message)
         assert "ConnectionRefusedError: connection refused" in message
     else:
-        assert re.search(r"has been asked for [4-9]\d\dms and has not answered", message)
-    assert re.search(r"\(the call waited [4-9]\d\dms\)", message)
+        found = re.search(r"has been asked for (\S+) and has not answered", message)
+    waited = re.search(r"\(the call waited (\S+)\)", message)
+    assert found is not None
+    assert waited is not None
+    # On a busy machine the registry may be asked, and the error written, some time after the call's clock has begun.
+    assert 0.1 < parse_duration(found[1]) < 5
+    assert 0.4 <= parse_duration(waited[1]) < 5
     assert message.endswith(
         "nothing was sent; check that the registry is reachable from here: "
         "meshclient --resolver 'registry://test' resolve orders"

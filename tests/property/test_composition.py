@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshclient.discovery.composition import first_answer, union_answer
+from meshclient.discovery.composition import FirstAnswering, Union, Word, first_answer, joined, leaves, union_answer
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.snapshot import Empty, Failed, Ready, listing
+from meshclient.testing import FakeResolver
 
 Answer = Ready | Empty | Failed
 
@@ -99,3 +102,51 @@ def test_the_first_part_decides_on_an_endpoints_attributes(endpoint: Endpoint) -
     answer = union_answer(latest, "s")
     assert answer is not None
     assert answer.endpoints == (heavier,)
+
+
+def _word(answer: Answer | None, stored: bool) -> Word | None:
+    return None if answer is None else Word(answer, stored and isinstance(answer, Failed) and answer.last is not None)
+
+
+words = st.builds(_word, st.none() | answers, st.booleans())
+A, B, C = (FakeResolver(source=f"{name}://") for name in "abc")
+
+
+@given(st.lists(words, min_size=2, max_size=2))
+def test_a_list_from_disk_is_the_last_resort_of_a_choice(latest: list[Word | None]) -> None:
+    word = FirstAnswering((A, B)).join(latest)
+    own = [
+        None if each is None else replace(each.answer, last=None) if each.stored else each.answer  # type: ignore[arg-type]
+        for each in latest
+    ]
+    first = first_answer(own, "a:// | b://")
+    if first is None:
+        assert word is None
+    elif not isinstance(first, Failed) or first.last is not None:
+        assert word == Word(first)
+    else:
+        lists = [each.answer for each in latest if each is not None and each.stored]
+        assert word is not None
+        assert word.answer.endpoints == (lists[0].endpoints if lists else ())
+        assert word.stored == bool(lists)
+        assert isinstance(word.answer, Failed)
+        assert word.answer.cause == first.cause
+
+
+@given(st.lists(words, min_size=2, max_size=2))
+def test_a_union_is_from_disk_where_all_its_lists_are(latest: list[Word | None]) -> None:
+    word = Union((A, B)).join(latest)
+    if word is None:
+        assert None in latest
+        return
+    assert word.answer == union_answer([each and each.answer for each in latest], "a:// + b://")
+    lists = [each.stored for each in latest if each is not None and each.answer.endpoints]
+    assert word.stored == (lists != [] and all(lists))
+
+
+@given(st.lists(words, min_size=3, max_size=3))
+def test_a_composition_of_compositions_is_made_of_its_leaves(latest: list[Word | None]) -> None:
+    inner = Union((A, B))
+    outer = FirstAnswering((inner, C))
+    assert leaves(outer) == (A, B, C)
+    assert joined(outer, iter(latest)) == outer.join([inner.join(latest[:2]), latest[2]])

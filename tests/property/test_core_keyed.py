@@ -116,6 +116,29 @@ def test_the_second_choice_is_another_and_always_the_same(
 
 
 @makes
+@pytest.mark.parametrize("count", [2, 4])
+def test_whoever_is_to_be_avoided_another_takes_the_call(
+    make: Callable[[Sequence[str], Sequence[float]], Table], count: int
+) -> None:
+    listed = nodes([1.0] * count)
+    picker = keyed(make, listed)
+    for pattern in range(2**count - 1):
+        avoided = [node for at, node in enumerate(listed) if pattern >> at & 1]
+        for number in range(20):
+            assert picker.pick(0, avoided.__contains__, f"k{number}") not in avoided
+
+
+@makes
+def test_the_lightest_of_eight_is_found_when_all_others_are_to_be_avoided(
+    make: Callable[[Sequence[str], Sequence[float]], Table],
+) -> None:
+    listed = nodes([0.01, *[1.0] * (LOOKS - 1)])
+    picker = keyed(make, listed)
+    for number in range(50):
+        assert picker.pick(0, lambda node: node is not listed[0], f"k{number}") is listed[0]
+
+
+@makes
 @pytest.mark.parametrize("count", [2, 9, 300])
 def test_no_pick_goes_through_the_endpoints(
     make: Callable[[Sequence[str], Sequence[float]], Table], count: int
@@ -135,6 +158,16 @@ def test_no_pick_goes_through_the_endpoints(
         picker.pick(0, lambda node: True, f"k{number}")
         # By chance it looks a few times more, past those to be avoided.
         assert listed.looks <= 1 + PLACES + 2 * (LOOKS + LOOKS * DRAWS)
+
+
+def test_a_pick_asks_once_for_each_list_whether_the_table_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Keyed] = []
+    build = Keyed._build
+    monkeypatch.setattr(Keyed, "_build", lambda self: [asked.append(self), build(self)])
+    picker = keyed(Ring, nodes([1.0] * 4))
+    for number in range(9):
+        picker.pick(0, None, f"k{number}")
+    assert len(asked) == 1
 
 
 def test_the_table_is_built_by_the_first_key_after_a_change_and_not_again() -> None:

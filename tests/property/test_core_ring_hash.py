@@ -34,6 +34,10 @@ def test_equal_endpoints_have_equally_many_points_within_the_bounds(count: int) 
     assert SMALLEST <= len(ring) <= LARGEST or WORDS * count < SMALLEST + count
 
 
+def test_in_the_largest_fleets_everybody_has_what_one_digest_gives() -> None:
+    assert set(points(Ring(names(600), [1.0] * 600)).values()) == {WORDS}
+
+
 @given(weights)
 def test_points_are_in_proportion_and_everybody_has_one(given_ones: list[float]) -> None:
     ring = Ring(names(len(given_ones)), given_ones)

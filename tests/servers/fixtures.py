@@ -33,6 +33,7 @@ S = TypeVar("S", bound=Server)
 
 _shared: dict[str, tuple[Server, str]] = {}  # with its version: to ask for it starts a program
 _measured: list[str] = []
+_USED = pytest.StashKey[list[str]]()
 _SERVER, _REGISTRY, _MEASURED = "server", "registry", "measured"  # names of a report's properties
 
 
@@ -160,8 +161,9 @@ def fault_proxy() -> Iterator[FaultProxies]:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Heal the shared servers that this test may have broken."""
     result = yield
-    for server, _ in _shared_by(item):
-        server.heal()
+    for name in item.stash.get(_USED, []):
+        if name in _shared:  # not so after the last test
+            _shared[name][0].heal()
     census.close()
     return result
 
@@ -170,8 +172,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note in a test's report which servers it used and, where it has passed, what it showed of which registry."""
     report = yield
+    if report.when != "teardown":
+        item.stash[_USED] = _used_by(item)
     if report.when == "call":
-        for server, version in _shared_by(item):
+        for server, version in map(_shared.__getitem__, item.stash[_USED]):
             census.used(server.product, version)
         report.user_properties.extend((_SERVER, server) for server in census.close())
         for mark in item.iter_markers("registry") if report.passed else ():
@@ -181,8 +185,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def _shared_by(item: pytest.Item) -> list[tuple[Server, str]]:
-    return [_shared[name] for name in getattr(item, "fixturenames", ()) if name in _shared]
+def _used_by(item: pytest.Item) -> list[str]:
+    """The shared servers that were set up for a test, by their own names or as the value of another fixture."""
+    values = list((getattr(item, "funcargs", None) or {}).values())
+    return [name for name, (server, _) in _shared.items() if any(value is server for value in values)]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

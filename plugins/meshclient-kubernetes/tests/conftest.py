@@ -68,7 +68,6 @@ def real_kubernetes(kubernetes_tls: TlsFiles) -> Iterator[Kubernetes]:
 @pytest.fixture(params=["scripted", "real_kubernetes"])
 def api(request: pytest.FixtureRequest) -> ApiServer:
     """Each of them in turn, with what both can do."""
-    request.node.fixturenames.append(request.param)  # for the census
     server: ApiServer = request.getfixturevalue(request.param)
     return server
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
-from meshclient.config.shape import Backoff
+from meshclient.config.policy_shape import Backoff
 from meshclient.discovery.services_table import parse_endpoints
 from meshclient.errors import ConfigError
 from meshclient.model.duration import format_duration, parse_duration
@@ -56,7 +56,8 @@ def switch_or_value(text: str) -> object:
     return _WORDS.get(text.strip().lower(), toml_or_text(text))
 
 
-def _list_or_texts(text: str) -> object:
+def listed_or_texts(text: str) -> object:
+    """The TOML list that `text` spells, or its parts between commas."""
     value = toml_or_text(text)
     return _parts(value) if isinstance(value, str) else value
 
@@ -278,6 +279,6 @@ ATTEMPTS = Kind(_whole(1, 10))
 COUNT = Kind(_whole(1))
 RATIO = Kind(_number(1, "a number from 0 to 1, or text like '20%'"))
 RATE = Kind(_number(_RATE_LIMIT, "a number per second from 0 to 1000000"))
-METHODS = Kind(_texts(_METHOD, str.upper, "methods such as ['POST']"), spelled=_list_or_texts)
-DOMAINS = Kind(_texts(_DOMAIN, str.lower, "domains such as ['mesh', 'internal.example.com']"), spelled=_list_or_texts)
-ENDPOINTS = Kind(_endpoints, lambda value: tuple(map(_write_endpoint, value)), spelled=_list_or_texts)
+METHODS = Kind(_texts(_METHOD, str.upper, "methods such as ['POST']"), spelled=listed_or_texts)
+DOMAINS = Kind(_texts(_DOMAIN, str.lower, "domains such as ['mesh', 'internal.example.com']"), spelled=listed_or_texts)
+ENDPOINTS = Kind(_endpoints, lambda value: tuple(map(_write_endpoint, value)), spelled=listed_or_texts)

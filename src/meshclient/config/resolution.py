@@ -90,6 +90,8 @@ class Resolution:
     def _policy(self, table: Table, places: tuple[Path, ...]) -> object | None:
         path = places[0]
         switch = self._nearest(places)
+        if switch is None and table.off and not self._speaks(table, places):
+            switch = Leaf(False, DEFAULT)
         if switch is not None and not switch.value:
             self.settings[path] = Setting(dotted(path), False, switch.origin)
             return None
@@ -102,6 +104,10 @@ class Resolution:
                 origins = dict.fromkeys(str(self.settings[*path, key].origin) for key in values)
                 self.problems.append(f"{dotted(path)} ({', '.join(origins)}): {exc}")
             return None
+
+    def _speaks(self, table: Table, places: tuple[Path, ...]) -> bool:
+        """Whether anybody gives a value of the table, and so wants it."""
+        return any((*place, key) in self.leaves for place in places for key in table.keys)
 
     def _nearest(self, places: tuple[Path, ...]) -> Leaf | None:
         return next((self.leaves[place] for place in places if place in self.leaves), None)

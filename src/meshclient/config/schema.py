@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from meshclient.config import kinds
+from meshclient.config import kinds, policy_kinds
 from meshclient.config.kinds import Kind
-from meshclient.config.shape import (
-    DiscoveryConfig,
-    EjectionConfig,
-    MeshConfig,
-    RetryConfig,
-    ServiceConfig,
-    TelemetryConfig,
-)
+from meshclient.config.policy_shape import EjectionConfig, HedgeConfig, RetryConfig, ThrottleConfig
+from meshclient.config.shape import DiscoveryConfig, MeshConfig, ServiceConfig, TelemetryConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 
@@ -32,11 +26,13 @@ class Table:
         shape: the class whose fields have the keys' names and hold their defaults.
         keys: what stands under each key.
         switch: whether the whole table may be ``false`` (off) or ``true`` (on, with the values that hold otherwise).
+        off: whether it is off where nobody says anything.
     """
 
     shape: Callable[..., object]
     keys: Mapping[str, Node]
     switch: bool = False
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +79,7 @@ _EJECTION = Table(
     EjectionConfig,
     {
         "consecutive": kinds.COUNT,
+        "ratio": kinds.RATIO,
         "base": kinds.BOUND,
         "limit": kinds.BOUND,
         "max_ejected": kinds.RATIO,
@@ -90,12 +87,22 @@ _EJECTION = Table(
     },
     switch=True,
 )
+_THROTTLE = Table(
+    ThrottleConfig,
+    {"k": policy_kinds.FACTOR, "window": kinds.BOUND, "min_calls": kinds.COUNT, "most": kinds.RATIO},
+    switch=True,
+)
+_HEDGE = Table(HedgeConfig, {"extra": kinds.RATIO, "quantile": policy_kinds.OPTIONAL_SHARE}, switch=True, off=True)
 _DEFAULTS: Mapping[str, Node] = {
     **_TIMES,
     "connect_timeout": kinds.BOUND,
     "balancer": kinds.BALANCER,
+    "hash_key": policy_kinds.HASH_KEY,
     "retry": _RETRY,
     "ejection": _EJECTION,
+    "throttle": _THROTTLE,
+    "hedge": _HEDGE,
+    "shadow": policy_kinds.SHADOW,
 }
 ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY})
 DEFAULTS = Table(ServiceConfig, _DEFAULTS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from meshclient.model.duration import format_duration
+from meshclient.config.policy_shape import EjectionConfig, HashKey, HedgeConfig, RetryConfig, ThrottleConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,71 +21,6 @@ if TYPE_CHECKING:
     from meshclient.model.service import ServiceName
 
 Mode = Literal["background", "on-demand"]
-
-
-def _in_order(low: str, least: float, high: str, most: float) -> None:
-    if least > most:
-        msg = (
-            f"{low} {format_duration(least)} is longer than {high} {format_duration(most)}: lower {low} or raise {high}"
-        )
-        raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Bounds of the pause before a retry; written ``"25ms..1s"``. Raises ValueError where `first` is the longer one.
-
-    Args:
-        first: upper bound of the first pause; doubles with each further one (Envoy: 25 ms).
-        limit: most of any pause.
-    """
-
-    first: float = 0.025
-    limit: float = 1.0
-
-    def __post_init__(self) -> None:
-        _in_order("first", self.first, "limit", self.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryConfig:
-    """When a failed attempt is followed by another.
-
-    Args:
-        attempts: at most so many in one call, the first included.
-        budget: retries a service may spend per request, over ten seconds (Finagle: 0.2).
-        budget_floor: retries per second that are allowed whatever the traffic.
-        backoff: bounds of the pauses.
-        methods: what the owner declares idempotent beside RFC 9110's own, such as ``POST``.
-    """
-
-    attempts: int = 3
-    budget: float = 0.2
-    budget_floor: float = 3.0
-    backoff: Backoff = Backoff()
-    methods: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EjectionConfig:
-    """When an endpoint is taken out of rotation. Raises ValueError where `base` is longer than `limit`.
-
-    Args:
-        consecutive: failures in a row that eject (Finagle: 5).
-        base: length of the first ejection; doubles with each failed probe (Finagle: 5 s).
-        limit: most of any ejection (Finagle: 300 s).
-        max_ejected: share of the endpoints that may be out at once.
-        panic: share of usable endpoints below which all are used again (Envoy: 0.5).
-    """
-
-    consecutive: int = 5
-    base: float = 5.0
-    limit: float = 300.0
-    max_ejected: float = 0.5
-    panic: float = 0.5
-
-    def __post_init__(self) -> None:
-        _in_order("base", self.base, "limit", self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +56,14 @@ class ServiceConfig:
         deadline: the whole call with all its attempts, or None for no bound (Envoy's route: 15 s).
         attempt_timeout: one attempt, or None for no bound of its own.
         connect_timeout: opening a connection (Linkerd: 1 s).
-        balancer: ``p2c``, ``round_robin``, ``weighted_random``, ``least_request``, or a name that a plugin brings; an
-            unknown one is a PluginError when the mesh is made.
+        balancer: ``p2c``, ``round_robin``, ``weighted_random``, ``least_request``, ``ring_hash``, ``maglev``, or a name
+            that a plugin brings; an unknown one is a PluginError when the mesh is made.
+        hash_key: what calls are sticky by, or None for nothing.
         retry: the policy, or None for none.
         ejection: the policy, or None for none.
+        throttle: the policy, or None for none.
+        hedge: the policy, or None for none.
+        shadow: policies that only report what they would have done.
         endpoints: where the service listens, instead of what a resolver says; empty: ask the resolver.
         routes: the most specific first.
     """
@@ -134,7 +73,11 @@ class ServiceConfig:
     connect_timeout: float = 1.0
     balancer: str = "p2c"
     retry: RetryConfig | None = RetryConfig()
+    hash_key: HashKey | None = None
     ejection: EjectionConfig | None = EjectionConfig()
+    throttle: ThrottleConfig | None = ThrottleConfig()
+    hedge: HedgeConfig | None = None
+    shadow: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from meshclient.core.limit.turn import Limiter
     from meshclient.core.retry import RetryPolicy
     from meshclient.core.retry_budget import RetryBudget
+    from meshclient.core.shadow import Shadow
     from meshclient.model.deadline import Deadline
     from meshclient.model.events import Event
     from meshclient.model.report import AttemptReport
@@ -32,6 +33,7 @@ class Service(Protocol):
         circuit: refuses calls while the service is down, or None.
         limiter: refuses calls while too many are under way, or None.
         hedging: when a second attempt is sent beside the first, or None.
+        shadow: policies that only report what they would have done.
         emit: tells observers, or None when there are none.
         clock: monotonic seconds.
         uniform: chance in [0, 1).
@@ -43,6 +45,7 @@ class Service(Protocol):
     circuit: Circuit | None
     limiter: Limiter | None
     hedging: Hedging | None
+    shadow: Shadow
     emit: Callable[[Event], None] | None
     clock: Callable[[], float]
     uniform: Uniform

@@ -21,7 +21,7 @@ from meshclient.core.entrance import enter
 from meshclient.core.race import race
 from meshclient.core.record import finish, late, report
 from meshclient.core.resolution import next_pick
-from meshclient.core.retry import Refusal, Situation, Trial
+from meshclient.core.retry import Refusal, Retry, Situation, Trial
 from meshclient.model.events import RetryRefused, RetryScheduled
 from meshclient.model.outcome import CANCELLED, Kind, Mark
 
@@ -90,6 +90,9 @@ def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None,
             chained=call.chained,
         )
         decision = call.retry.decide(outcome, situation, service.budget)
+        if isinstance(decision, Retry) and "retry" in service.shadow:
+            service.shadow.would("retry", f"tried again after {decision.delay:.3g}s: {outcome.kind}")
+            decision = Refusal("repeats are in shadow mode")
         if isinstance(decision, Refusal):
             _give_up(call, service, attempt, decision.reason, now)
             return attempt

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from meshclient.core.commands import Command, Signal
 
 
+# Seconds by which the driver, which can tell a slow endpoint from a busy process, is let go first when time is up.
+SLACK = 0.05
+
+
 def race(call: Call, service: Service, first: Attempt, tried: list[Key]) -> Generator[Command, Signal | None, Finished]:
     """Send a hedge beside `first`, if one may be sent, until one of them decides the call; how that one ended.
 
@@ -34,7 +38,7 @@ def race(call: Call, service: Service, first: Attempt, tried: list[Key]) -> Gene
             yield Start(second)
         while True:
             ended = min(live, key=lambda attempt: attempt.ends)
-            signal = yield Wait(max(0.0, ended.ends - service.clock()))
+            signal = yield Wait(max(0.0, ended.ends - service.clock()) + SLACK)
             if not isinstance(signal, Finished):
                 yield Cancel(ended)
                 signal = Finished(ended, late(ended))
@@ -74,6 +78,9 @@ def _hedge(call: Call, service: Service, first: Attempt, tried: list[Key]) -> At
         return None
     # Its own budget is asked first: it is the smaller one, and what it refuses costs the other nothing.
     if not service.hedging.withdraw(now) or not service.budget.withdraw(now):
+        return None
+    if "hedge" in service.shadow:
+        service.shadow.would("hedge", f"sent a second attempt after {now - first.pick.started:.3g}s")
         return None
     pick = balancer.pick(now, tried, repeatable=call.idempotent, key=call.key)
     if pick is None:

@@ -94,20 +94,23 @@ async def supervise_all(
             async for answer in answers:
                 yield 0, answer
         return
-    said: asyncio.Queue[tuple[int, Ready | Empty | Failed]] = asyncio.Queue(1)
+    # One answer of each resolver at most.
+    said: asyncio.Queue[tuple[int, Ready | Empty | Failed, asyncio.Event]] = asyncio.Queue()
 
     async def follow(number: int, resolver: Resolver) -> None:
         async with aclosing(supervise(resolver, name, clock, rng)) as answers:
             async for answer in answers:
-                await said.put((number, answer))
-                await said.join()
+                taken = asyncio.Event()
+                said.put_nowait((number, answer, taken))
+                await taken.wait()
 
     # No TaskGroup: it would turn the closing of this generator into an exception group.
     tasks = [asyncio.create_task(follow(number, resolver)) for number, resolver in enumerate(resolvers)]
     try:
         while True:
-            yield await said.get()
-            said.task_done()
+            number, answer, taken = await said.get()
+            yield number, answer
+            taken.set()
     finally:
         for task in tasks:
             task.cancel()

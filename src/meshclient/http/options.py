@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from http.cookies import CookieError, SimpleCookie
 from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
 from meshclient.errors import ConfigError
+from meshclient.http.ambient import AMBIENT, NOTHING
 from meshclient.model.duration import parse_duration
 
 if TYPE_CHECKING:
     import httpx
 
+    from meshclient.config.policy_shape import HashKey
+    from meshclient.http.ambient import Ambient
     from meshclient.mesh import MeshService
 
 NO_RETRY = RetryPolicy(attempts=1)
-_KEYS = ("attempt_timeout", "deadline", "idempotent", "retry")
+_KEYS = ("attempt_timeout", "deadline", "hash_key", "hedge", "idempotent", "priority", "retry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,10 @@ class CallOptions:
         connect_timeout: seconds for a connection.
         idempotent: whether the request may be executed twice.
         retry: the rule for repeats.
+        hedge: whether a second attempt may be sent beside the first.
+        key: what a consistent hash goes by, or None.
+        priority: importance where not all calls find room, 0 first.
+        chained: whether the call serves a request that is itself a repeat.
     """
 
     deadline: float | None
@@ -38,6 +47,10 @@ class CallOptions:
     connect_timeout: float
     idempotent: bool
     retry: RetryPolicy
+    hedge: bool = False
+    key: str | None = None
+    priority: int = 0
+    chained: bool = False
 
 
 def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
@@ -56,9 +69,35 @@ def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
             or "idempotency-key" in request.headers
         ),
         retry=settings.retry,
+        hedge=service.hedging is not None,
+        key=None if service.hash_key is None else _key(request, service.hash_key),
     )
+    ambient = AMBIENT.get()
+    if ambient is not NOTHING:
+        options = _inherit(options, ambient, service.clock())
     given = request.extensions.get("mesh")
     return options if given is None else _override(options, given)
+
+
+def _key(request: httpx.Request, by: HashKey) -> str | None:
+    if by.source == "header":
+        found: str | None = request.headers.get(by.name)
+        return found
+    if by.source == "cookie":
+        cookies = SimpleCookie()
+        with suppress(CookieError):
+            cookies.load(request.headers.get("cookie", ""))
+        return cookies[by.name].value if by.name in cookies else None
+    return request.url.path if by.source == "path" else None
+
+
+def _inherit(options: CallOptions, ambient: Ambient, now: float) -> CallOptions:
+    if ambient.options:
+        options = _override(options, ambient.options)
+    left = max(0.0, ambient.ends - now)
+    if left < (inf if options.deadline is None else options.deadline):
+        options = replace(options, deadline=left)
+    return replace(options, chained=ambient.chained)
 
 
 def _override(options: CallOptions, given: object) -> CallOptions:
@@ -79,6 +118,12 @@ def _override(options: CallOptions, given: object) -> CallOptions:
         changed = replace(changed, attempt_timeout=inf if seconds is None else seconds)
     if "idempotent" in given:
         changed = replace(changed, idempotent=_switch("idempotent", given["idempotent"]))
+    if "hash_key" in given:
+        changed = replace(changed, key=_text("hash_key", given["hash_key"]))
+    if "hedge" in given:
+        changed = replace(changed, hedge=_switch("hedge", given["hedge"]))
+    if "priority" in given:
+        changed = replace(changed, priority=_rank("priority", given["priority"]))
     if "retry" in given and not _switch("retry", given["retry"]):
         changed = replace(changed, retry=NO_RETRY)
     return changed
@@ -92,6 +137,20 @@ def _seconds(key: str, value: object) -> float | None:
     except ValueError as exc:
         msg = f'extensions["mesh"][{key!r}]: {exc}'
         raise ConfigError(msg) from None
+
+
+def _text(key: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    msg = f'extensions["mesh"][{key!r}] is {value!r}: give text'
+    raise ConfigError(msg)
+
+
+def _rank(key: str, value: object) -> int:
+    if type(value) is int and value >= 0:
+        return value
+    msg = f'extensions["mesh"][{key!r}] is {value!r}: give a whole number from 0, which is the most important'
+    raise ConfigError(msg)
 
 
 def _switch(key: str, value: object) -> bool:

@@ -7,28 +7,81 @@ carries anyway, and `Limit` only keeps the shape.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
+
+from meshclient.http.lag import PatientTimeout, loop_lag
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from meshclient.core.limit.turn import Turn
     from meshclient.mesh import MeshService
     from meshclient.model.snapshot import Snapshot
 
 _UNLIMITED: AbstractContextManager[object] = nullcontext()
+# Seconds by which the limits that lie in the sockets exceed the one around them, so that this one strikes first: it
+# knows whether the loop stood still.
+SLACK = 1.0
 
 
 def async_limit(seconds: float) -> AbstractAsyncContextManager[object]:
     """Raises TimeoutError inside when `seconds` pass first; infinity never does."""
-    return nullcontext() if seconds == inf else asyncio.timeout(seconds)
+    return nullcontext() if seconds == inf else PatientTimeout(seconds)
 
 
 def limit(seconds: float) -> AbstractContextManager[object]:  # noqa: ARG001 - the shape of its twin
     """Keeps the shape of `async_limit`; sockets carry the limit themselves."""
     return _UNLIMITED
+
+
+def async_bound(seconds: float) -> float:
+    """The limit to give to sockets for what `async_limit` bounds by `seconds`."""
+    return seconds + SLACK
+
+
+def bound(seconds: float) -> float:
+    """The limit to give to sockets."""
+    return seconds
+
+
+def async_stood() -> float:
+    """Seconds for which the running loop has stood still, to be compared with a later reading."""
+    return loop_lag().stood()
+
+
+def stood() -> float:
+    """Without a loop nothing can stand still unseen: always 0."""
+    return 0.0
+
+
+async def async_turn(turn: Turn, seconds: float) -> bool:
+    """Wait until the turn comes; False when `seconds` pass first."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    turn.watch(partial(_wake, loop, came))
+    try:
+        async with asyncio.timeout(None if seconds == inf else seconds):
+            await came.wait()
+    except TimeoutError:
+        return turn.came
+    return True
+
+
+def _wake(loop: asyncio.AbstractEventLoop, came: asyncio.Event) -> None:
+    # A loop that is closed has nobody left to wake.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(came.set)
+
+
+def turn(place: Turn, seconds: float) -> bool:
+    """Wait until the turn comes; False when `seconds` pass first."""
+    came = threading.Event()
+    place.watch(came.set)
+    return came.wait(None if seconds == inf else seconds) or place.came
 
 
 async def async_pause(seconds: float) -> None:

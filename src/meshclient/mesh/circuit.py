@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 ISOLATED = "isolated"
 # pybreaker would half-open by itself at the first call after this time, which is never made.
 _NEVER = 10**9
+# Seconds: a probe is under way, and most calls take less.
 _SOON = 1.0
+_ELSEWHERE = "another process opened it"
 
 
 class CircuitPermit:
@@ -259,13 +261,15 @@ class ServiceCircuit:
             opened_at = self._storage.opened_at
             if self._seen != STATE_OPEN or opened_at != self._opened_at:
                 self._opened_at = opened_at
-                self._why = "another process opened it"
+                self._why = _ELSEWHERE
                 self._due = now + self._left(opened_at)
                 self._shifted(state, self._why)
         else:
             if self._agreement.isolated:
                 self._agreement.isolated = False
             if state != self._seen:
+                if self._seen == STATE_CLOSED:
+                    self._why = _ELSEWHERE
                 self._shifted(state, "another process changed it")
         if self._told() != self._said:
             self._shifted(state, "another process changed it")

@@ -8,9 +8,12 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from meshclient.core.balance.balancer import Balancer
+from meshclient.core.hedge import Hedging
 from meshclient.core.outlier import Outlier
 from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
+from meshclient.core.shadow import Shadow, ShadowCircuit
+from meshclient.core.throttle import Throttle
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.transition import events
 from meshclient.model.duration import format_duration
@@ -29,10 +32,10 @@ from meshclient.model.snapshot import Failed, Pending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.config.shape import RetryConfig, RouteConfig, ServiceConfig
+    from meshclient.config.policy_shape import RetryConfig
+    from meshclient.config.shape import RouteConfig, ServiceConfig
     from meshclient.core.balance.picker import Picker
     from meshclient.core.circuit import Circuit
-    from meshclient.core.hedge import Hedging
     from meshclient.core.limit.turn import Limiter
     from meshclient.discovery.confluence import Confluence
     from meshclient.discovery.resolver import Chance
@@ -135,15 +138,19 @@ class MeshService:
             route: _settings(config, route.deadline, route.attempt_timeout, route.retry) for route in config.routes
         }
         retry, ejection = config.retry, config.ejection
-        self.circuit: Circuit | None = None
+        self.hash_key = config.hash_key
+        self.shadow = Shadow(self.name, config.shadow, self._tell)
+        self.circuit = _circuit(config, self.shadow)
         self.limiter: Limiter | None = None
-        self.hedging: Hedging | None = None
+        hedge = config.hedge
+        self.hedging = Hedging(hedge.extra, hedge.quantile, fork_safe_lock()) if hedge else None
         self.budget = RetryBudget(retry.budget, retry.budget_floor, fork_safe_lock()) if retry else RetryBudget()
         self.balancer = Balancer(
             self.name,
             picker,
             Outlier(
                 consecutive=ejection.consecutive,
+                ratio=ejection.ratio,
                 base=ejection.base,
                 limit=ejection.limit,
                 max_ejected=ejection.max_ejected,
@@ -154,6 +161,7 @@ class MeshService:
             uniform=rng.random,
             emit=self._heed,
             lock=fork_safe_lock(),
+            shadow=self.shadow if "ejection" in self.shadow else None,
         )
         # A list from before is taken over under the lock of the mesh, where no observer may be called; what comes of
         # that is told with the next answer.
@@ -204,6 +212,14 @@ class MeshService:
             self.watch.refresh()
         if self.emit is not None:
             self.emit(event)
+
+
+def _circuit(config: ServiceConfig, shadow: Shadow) -> Circuit | None:
+    throttle = config.throttle
+    if throttle is None:
+        return None
+    made = Throttle(throttle.k, throttle.window, throttle.min_calls, throttle.most, fork_safe_lock())
+    return ShadowCircuit(made, "throttle", shadow) if "throttle" in shadow else made
 
 
 def _settings(

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     STALE_CONNECTION = "stale_connection"
     DISCONNECTED = "disconnected"
     PROTOCOL_ERROR = "protocol_error"
+    STALLED = "stalled"
     LOCAL_ERROR = "local_error"
     CANCELLED = "cancelled"
 
@@ -94,6 +95,8 @@ VERDICTS: Mapping[Kind, Verdict] = MappingProxyType(
         # The caller's own connection pool was full: the endpoint had no part in it.
         Kind.POOL_TIMEOUT: Verdict(Sent.NO, Mark.NEUTRAL, Repeat.ALWAYS, penalised=False),
         Kind.TIMEOUT: Verdict(Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, penalised=True),
+        # The time was up because the caller's own event loop stood still; the answer may have been there all along.
+        Kind.STALLED: Verdict(Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, penalised=False),
         # RFC 9112 section 9.3.1: a server may close an idle connection at any time, also while we write to it.
         Kind.STALE_CONNECTION: Verdict(Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, penalised=False),
         Kind.DISCONNECTED: Verdict(Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, penalised=True),

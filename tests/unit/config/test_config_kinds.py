@@ -6,7 +6,7 @@ import pytest
 
 from meshclient.config import kinds
 from meshclient.config.kinds import Kind
-from meshclient.config.shape import Backoff
+from meshclient.config.policy_shape import Backoff
 from meshclient.errors import ConfigError
 from meshclient.model.endpoint import Endpoint, Health
 

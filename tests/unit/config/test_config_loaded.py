@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from meshclient.config.loaded import Loaded, load
-from meshclient.config.shape import Backoff, EjectionConfig, MeshConfig, RetryConfig, ServiceConfig
+from meshclient.config.policy_shape import Backoff, EjectionConfig, RetryConfig
+from meshclient.config.shape import MeshConfig, ServiceConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 

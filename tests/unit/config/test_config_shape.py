@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from meshclient.config.shape import Backoff, EjectionConfig, MeshConfig, RetryConfig, RouteConfig, ServiceConfig
+from meshclient.config.policy_shape import Backoff, EjectionConfig, RetryConfig
+from meshclient.config.shape import MeshConfig, RouteConfig, ServiceConfig
 from meshclient.model.service import ServiceName
 
 SHORT = ServiceConfig(deadline=1.0)

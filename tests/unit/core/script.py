@@ -17,6 +17,7 @@ from meshclient.core.commands import Attempt, Cancel, Finished, SnapshotChanged,
 from meshclient.core.exchange import exchange
 from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
+from meshclient.core.shadow import Shadow
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import Outcome
 from meshclient.model.snapshot import Pending, Ready
@@ -62,6 +63,7 @@ class Orders:
         self.circuit: Circuit | None = None
         self.limiter: Limiter | None = None
         self.hedging: Hedging | None = None
+        self.shadow = Shadow("orders")
         self.balancer: Balancer = balancer(listed, outlier=outlier, seed=seed, emit=self.emit)
         self.snapshot: Snapshot = snapshot or (Ready(listed, source="static://") if listed else Pending())
         self.changes = sorted(changes, key=lambda change: change[0])

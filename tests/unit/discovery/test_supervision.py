@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshclient.discovery.supervision import BACKOFF_FIRST, BACKOFF_LIMIT, describe, supervise
+from meshclient.discovery.supervision import BACKOFF_FIRST, BACKOFF_LIMIT, describe, supervise, supervise_all
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Empty, Failed, Ready, listing
@@ -236,3 +236,43 @@ def test_a_cancellation_within_the_resolver_is_a_failure_like_others(pauses: lis
     assert isinstance(failed, Failed)
     assert failed.cause == "CancelledError"
     assert mended.endpoints == LIST.endpoints
+
+
+class Counted:
+    """Answers as often as it is asked to, and counts that."""
+
+    source = "fake://"
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.closed = False
+
+    async def watch(self, name: ServiceName) -> AsyncIterator[Ready]:
+        try:
+            while True:
+                yield LIST
+                self.taken += 1
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_of_several_none_goes_on_before_its_answer_has_been_dealt_with(number: int) -> None:
+    """Nothing piles up, and an answer that its resolver sees taken has been taken."""
+    resolvers = [Counted() for _ in range(number)]
+    dealt_with = [0] * number
+
+    async def run() -> None:
+        stream = supervise_all(resolvers, NAME, lambda: 0.0, random.Random(1))
+        async with asyncio.timeout(10):
+            while min(dealt_with) < 5:
+                at, answer = await anext(stream)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert answer.endpoints == LIST.endpoints
+                assert [each.taken for each in resolvers] == dealt_with
+                dealt_with[at] += 1
+        await stream.aclose()
+        assert all(each.closed for each in resolvers), "left to the garbage collector"
+
+    asyncio.run(run())

@@ -267,6 +267,14 @@ def test_what_is_opened_elsewhere_is_seen_by_calls_that_end() -> None:
     assert storage.counter == 0
 
 
+def test_a_probe_of_another_process_is_waited_for_in_words() -> None:
+    storage = CircuitMemoryStorage(STATE_CLOSED)
+    subject = Subject(storage=storage)
+    storage.state = STATE_HALF_OPEN
+    assert subject.permit().probe
+    assert subject.circuit.refusal(subject.clock()).reason.endswith("waits for its probe: another process opened it")
+
+
 def test_a_storage_that_is_open_already_is_gone_by() -> None:
     storage = CircuitMemoryStorage(STATE_OPEN)
     storage.opened_at = NOON

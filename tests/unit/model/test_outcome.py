@@ -16,6 +16,7 @@ ROWS = {
     Kind.POOL_TIMEOUT: (Sent.NO, Mark.NEUTRAL, Repeat.ALWAYS, False),
     Kind.TIMEOUT: (Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, True),
     Kind.STALE_CONNECTION: (Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, False),
+    Kind.STALLED: (Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, False),
     Kind.DISCONNECTED: (Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, True),
     Kind.PROTOCOL_ERROR: (Sent.YES, Mark.FAILURE, Repeat.IF_IDEMPOTENT, True),
     Kind.LOCAL_ERROR: (Sent.NO, Mark.NEUTRAL, Repeat.NEVER, False),

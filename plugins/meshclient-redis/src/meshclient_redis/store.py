@@ -112,11 +112,13 @@ class RedisCircuitStore:
                             await client.ping()
                         while True:
                             await self._ask(client, owner)
+                            _heed_cancellation()
                             pause = self._options.interval
                             self._say("", tell)
                             await self._rest()
                 except (RedisError, RecordError, PasswordError, OSError) as exc:
                     self._say(self._words(exc), tell)
+                _heed_cancellation()
                 await asyncio.sleep(pause * uniform(0.75, 1.0))
                 pause = min(BACKOFF_LIMIT, pause * 2)
         finally:
@@ -215,6 +217,17 @@ class RedisCircuitStore:
         if isinstance(exc, (TimeoutError, LateError)):
             return f"{where} did not answer within {format_duration(self._options.timeout)}"
         return f"{where} cannot be used: {said}"
+
+
+def _heed_cancellation() -> None:
+    """End where a cancellation was lost.
+
+    Before Python 3.12 `asyncio.wait_for`, through which the client sends, returns a result that comes at the same time
+    instead of being cancelled (CPython issue 86296).
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _milliseconds(seconds: float) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +12,7 @@ from pybreaker import STATE_CLOSED, STATE_OPEN
 
 from meshclient.mesh.circuit import ISOLATED
 from meshclient.model.outcome import Mark
+from meshclient_redis import RedisCircuitStore
 from servers.faults import LinkFault
 from servers.fixtures import started
 from servers.redis import Redis
@@ -210,3 +214,19 @@ def test_stopped_it_goes_by_itself(kit: Kit, redis_server: Redis) -> None:
     one.stop()
     assert "not followed" in one.store.trouble
     works_alone(one)
+
+
+def test_a_cancellation_that_the_client_library_loses_ends_it_all_the_same(
+    kit: Kit, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    async def deaf(*_: object) -> None:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(RedisCircuitStore, "_ask", deaf)
+    one = kit.caller(kit.uri(redis_server.port), kit.fresh())
+    assert asked.wait(5)
+    one.stop()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from meshclient.core.balance.picker import Picker, Uniform
     from meshclient.core.outlier import Outlier
+    from meshclient.core.shadow import Shadow
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
@@ -55,6 +56,7 @@ class Balancer:
         uniform: chance in [0, 1).
         emit: told of events, never under the lock.
         lock: guards the state where threads share it.
+        shadow: where ejection only reports what it would have done: told of it, never under the lock.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Balancer:
         uniform: Uniform,
         emit: Callable[[Event], None] | None = None,
         lock: AbstractContextManager[object] | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
+        self._shadow = shadow
         self._service = service
         self._picker = picker
         self._outlier = outlier
@@ -83,6 +87,7 @@ class Balancer:
         self._due: list[tuple[float, int, Node]] = []
         self._order = count()
         self._events: list[Event] = []
+        self._unsaid: list[tuple[str, Endpoint]] = []
         self._dropped: deque[Pick] = deque()
 
     def update(self, endpoints: Sequence[Endpoint], now: float) -> None:
@@ -142,7 +147,7 @@ class Balancer:
         """Take a pick back (called by `Pick.done`)."""
         with self._lock:
             self._settle(pick, outcome, now)
-        if self._events:
+        if self._events or self._unsaid:
             self._tell()
 
     def drop(self, pick: Pick) -> None:
@@ -263,6 +268,11 @@ class Balancer:
                 or not self._room(outlier, node)
             ):
                 return
+            if self._shadow is not None:
+                self._unsaid.append((f"ejected it after {standing.failures} failures in a row", node.endpoint))
+                standing.failures = standing.streak = 0
+                node.record.window.clear()
+                return
             outlier.eject(standing, now, self._uniform())
             change = Change.EJECTED
         if change is Change.RESTORED:
@@ -319,6 +329,10 @@ class Balancer:
     def _tell(self) -> None:
         with self._lock:
             events, self._events = self._events, []
+            unsaid, self._unsaid = self._unsaid, []
+        for words, endpoint in unsaid:
+            if self._shadow is not None:
+                self._shadow.would("ejection", words, endpoint)
         if self._emit is not None:
             for event in events:
                 self._emit(event)

@@ -52,14 +52,14 @@ def level_shares(
 ) -> list[LevelShare]:
     """Share and panic of each of the levels, given in the order in which they are to be used.
 
-    A level can carry ``min(1, overprovisioning * usable / total)`` of all calls. Each takes what those before it
+    A level can carry ``overprovisioning * usable / total`` of all calls. Each takes what those before it
     leave, up to that. Where they cannot carry everything together, each takes more in the same proportion, and those
     with a usable part under `panic` (0 to 1) fail open. Where all levels fail open, or nothing at all is usable, each
     takes as much as it has endpoints, because what is known of their health is then worth nothing.
 
     The shares add up to 1 unless no level has an endpoint. O(levels).
     """
-    carried = [min(1.0, overprovisioning * level.usable / level.total) if level.total else 0.0 for level in levels]
+    carried = [overprovisioning * level.usable / level.total if level.total else 0.0 for level in levels]
     able = min(1.0, sum(carried))
     failing = [able < 1 and level.usable < panic * level.total for level in levels]
     if able == 0 or all(fails or not level.total for fails, level in zip(failing, levels, strict=True)):

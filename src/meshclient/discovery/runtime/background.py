@@ -125,8 +125,10 @@ class BackgroundWatch:
         return self.course.step(number, answer, self._clock(), self._upkeep.hold)
 
     async def _break_silence(self) -> None:
-        """Go by the lists on disk, if there is one, where a registry neither answers nor fails."""
+        """Go by the lists on disk, if there is one, where a registry that is needed neither answers nor fails."""
         await asyncio.sleep(SILENCE)
+        if not isinstance(self.snapshot, Pending):
+            return
         courses = enumerate(self.course.courses)
         silent = [number for number, course in courses if wants_stored(course, self._silent(number))]
         found = await asyncio.gather(*(_read(file) for number in silent if (file := self._files[number]) is not None))

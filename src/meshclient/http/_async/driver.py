@@ -1,4 +1,4 @@
-"""Carries out the commands of one exchange over an httpx transport, one attempt at a time.
+"""Carries out the commands of one exchange over an httpx transport.
 
 Decides nothing: it sends, waits and closes what the generator of `meshclient.core.exchange` says, names how an attempt
 ended, and dresses the result for httpx.
@@ -6,30 +6,34 @@ ended, and dresses the result for httpx.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
 
 from meshclient.core.call import Call
-from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired
+from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired, TurnCame
 from meshclient.core.exchange import exchange
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._async.replay import AsyncBody
+from meshclient.http._async.sending import AsyncSender
 from meshclient.http._async.stream import AsyncMeshStream
-from meshclient.http.classification import classify_error, classify_response
+from meshclient.http.classification import classify_error
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
-from meshclient.http.routing import attempt_timeouts, given_timeouts, least, logical_location, routed
+from meshclient.http.race import AsyncRace
+from meshclient.http.routing import logical_location
 from meshclient.http.trail import Trail
-from meshclient.http.waiting import async_limit, async_new_list, async_pause
+from meshclient.http.waiting import async_new_list, async_pause, async_turn
 from meshclient.mesh.naming import SCHEME
 from meshclient.model.deadline import Deadline
-from meshclient.model.outcome import CANCELLED, Kind, Outcome
+from meshclient.model.outcome import CANCELLED
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.commands import Attempt, Command, Signal
+    from meshclient.core.commands import Attempt, Command, Signal, Wait
+    from meshclient.http._async.sending import AsyncLanding
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
 
@@ -50,10 +54,10 @@ class AsyncDriver:
         self._request = request
         self._service = service
         self._options = options
-        self._wire = wire
         self._error: Exception | None = None
         self._response: httpx.Response | None = None
-        self._body = AsyncBody(request)
+        self._landed: Attempt | None = None
+        body = AsyncBody(request)
         started = service.clock()
         self._call = Call(
             method=request.method,
@@ -62,8 +66,14 @@ class AsyncDriver:
             deadline=Deadline.after(options.deadline, started),
             attempt_timeout=options.attempt_timeout,
             retry=options.retry,
-            obstacle=self._body.obstacle,
+            obstacle=body.obstacle,
+            key=options.key,
+            # A body that is read from a stream cannot be read twice at once.
+            hedge=options.hedge and options.idempotent and isinstance(body.stream, httpx.ByteStream),
+            chained=options.chained,
+            priority=options.priority,
         )
+        self._sender = AsyncSender(request, service, options, wire, body, self._call)
 
     async def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
@@ -88,75 +98,59 @@ class AsyncDriver:
 
     async def _drive(self, steps: Generator[Command, Signal | None, Attempt]) -> Attempt:
         live: Attempt | None = None
+        race: AsyncRace[AsyncLanding] | None = AsyncRace() if self._call.hedge else None
         signal: Signal | None = None
         try:
             while True:
                 command = steps.send(signal)
                 signal = None
                 if isinstance(command, Start):
-                    live = command.attempt
                     await self._forget_response()
+                    if race is None:
+                        live = command.attempt
+                    else:
+                        race.start(command.attempt, partial(self._sender.send, command.attempt))
                 elif isinstance(command, Cancel):
                     live = None
+                    await self._give_up(command.attempt, race)
                 elif live is not None:
                     # Nothing is in flight once it returned: the Wait of a back-off must not send it again.
                     attempt, live = live, None
-                    signal = await self._send(attempt, command.timeout)
-                elif command.stale is not None:
-                    changed = await async_new_list(self._service, command.stale, command.timeout)
-                    signal = SnapshotChanged() if changed else TimerFired()
+                    signal = self._take(attempt, await self._sender.send(attempt))
+                elif race is not None and race.live:
+                    first = await race.first(command.timeout)
+                    signal = TimerFired() if first is None else self._take(*first)
                 else:
-                    await self._forget_response()
-                    await async_pause(command.timeout)
-                    signal = TimerFired()
+                    signal = await self._idle(command)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             # Does nothing after a return; otherwise the call was cancelled, and what it holds is handed back.
             steps.close()
+            if race is not None:
+                await race.aclose()
 
-    async def _send(self, attempt: Attempt, timeout: float) -> Signal:
-        options, given = self._options, given_timeouts(self._request)
-        trail = Trail(self._service.clock, self._request.extensions.get("trace"))
-        timeouts = attempt_timeouts(given, options.connect_timeout, timeout)
-        try:
-            request = routed(self._request, attempt.pick.endpoint, self._body.stream, timeouts, trail.async_trace)
-            async with async_limit(timeout):
-                response = await self._wire.handle_async_request(request)
-        except TimeoutError as error:
-            self._error = error
-            return self._interrupted(attempt, trail, timeout)
-        except Exception as error:  # noqa: BLE001 - named below, and raised again unless another attempt follows
-            self._error = error
-            if self._body.failure is error:
-                return Finished(attempt, Outcome(Kind.CANCELLED, detail=f"the request body failed: {error!r}"))
-            return Finished(attempt, classify_error(error, trail))
-        finally:
-            self._body.wrote = self._body.wrote or trail.wrote is not None
-        self._error = None
-        self._response = response
-        # The transport reads both again for the body, which has the whole call's time and not the attempt's.
-        request.extensions["trace"] = trail.onward
-        timeouts["read"] = least(given.get("read"), self.time_left())
-        return Finished(attempt, classify_response(response), trail.waited(attempt.pick.started))
+    async def _give_up(self, attempt: Attempt, race: AsyncRace[AsyncLanding] | None) -> None:
+        if race is not None:
+            await race.cancel(attempt)
+        if self._landed is attempt:
+            await self._forget_response()
 
-    def _interrupted(self, attempt: Attempt, trail: Trail, timeout: float) -> Signal:
-        if self._body.failure is not None:
-            self._error = httpx.WriteTimeout(
-                f"the request body's own stream did not end within {attempt.timeout:.3g}s (attempt_timeout)"
-            )
-            return Finished(attempt, Outcome(Kind.CANCELLED, detail=str(self._error)))
-        if trail.waited(attempt.pick.started) > timeout / 2:
-            self._error = httpx.PoolTimeout(
-                f"most of the {timeout:.3g}s for an attempt went by until a connection was free; raise httpx.Limits"
-            )
-            return Finished(attempt, classify_error(self._error, trail))
-        if trail.connected and trail.wrote is None:
-            self._error = httpx.ConnectTimeout(
-                f"no connection to {attempt.pick.endpoint.url} in {attempt.timeout:.3g}s"
-            )
-            return Finished(attempt, classify_error(self._error, trail))
+    async def _idle(self, command: Wait) -> Signal:
+        """Wait with nothing in flight."""
+        if command.stale is not None:
+            changed = await async_new_list(self._service, command.stale, command.timeout)
+            return SnapshotChanged() if changed else TimerFired()
+        if command.turn is not None:
+            return TurnCame() if await async_turn(command.turn, command.timeout) else TimerFired()
+        await self._forget_response()
+        await async_pause(command.timeout)
         return TimerFired()
+
+    def _take(self, attempt: Attempt, landing: AsyncLanding) -> Finished:
+        self._landed, self._response, self._error = attempt, landing.response, landing.error
+        attempt.raw = landing.response or landing.error
+        return Finished(attempt, landing.outcome, landing.waited)
 
     async def _forget_response(self) -> None:
         response, self._response = self._response, None

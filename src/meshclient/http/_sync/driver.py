@@ -1,5 +1,5 @@
 # Generated from src/meshclient/http/_async/driver.py by scripts/unasync.py; edit that file, then run `make sync`.
-"""Carries out the commands of one exchange over an httpx transport, one attempt at a time.
+"""Carries out the commands of one exchange over an httpx transport.
 
 Decides nothing: it sends, waits and closes what the generator of `meshclient.core.exchange` says, names how an attempt
 ended, and dresses the result for httpx.
@@ -7,30 +7,34 @@ ended, and dresses the result for httpx.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
 
 from meshclient.core.call import Call
-from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired
+from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired, TurnCame
 from meshclient.core.exchange import exchange
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._sync.replay import Body
+from meshclient.http._sync.sending import Sender
 from meshclient.http._sync.stream import MeshStream
-from meshclient.http.classification import classify_error, classify_response
+from meshclient.http.classification import classify_error
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
-from meshclient.http.routing import attempt_timeouts, given_timeouts, least, logical_location, routed
+from meshclient.http.race import Race
+from meshclient.http.routing import logical_location
 from meshclient.http.trail import Trail
-from meshclient.http.waiting import limit, new_list, pause
+from meshclient.http.waiting import new_list, pause, turn
 from meshclient.mesh.naming import SCHEME
 from meshclient.model.deadline import Deadline
-from meshclient.model.outcome import CANCELLED, Kind, Outcome
+from meshclient.model.outcome import CANCELLED
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.commands import Attempt, Command, Signal
+    from meshclient.core.commands import Attempt, Command, Signal, Wait
+    from meshclient.http._sync.sending import Landing
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
 
@@ -51,10 +55,10 @@ class Driver:
         self._request = request
         self._service = service
         self._options = options
-        self._wire = wire
         self._error: Exception | None = None
         self._response: httpx.Response | None = None
-        self._body = Body(request)
+        self._landed: Attempt | None = None
+        body = Body(request)
         started = service.clock()
         self._call = Call(
             method=request.method,
@@ -63,8 +67,14 @@ class Driver:
             deadline=Deadline.after(options.deadline, started),
             attempt_timeout=options.attempt_timeout,
             retry=options.retry,
-            obstacle=self._body.obstacle,
+            obstacle=body.obstacle,
+            key=options.key,
+            # A body that is read from a stream cannot be read twice at once.
+            hedge=options.hedge and options.idempotent and isinstance(body.stream, httpx.ByteStream),
+            chained=options.chained,
+            priority=options.priority,
         )
+        self._sender = Sender(request, service, options, wire, body, self._call)
 
     def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
@@ -89,75 +99,59 @@ class Driver:
 
     def _drive(self, steps: Generator[Command, Signal | None, Attempt]) -> Attempt:
         live: Attempt | None = None
+        race: Race[Landing] | None = Race() if self._call.hedge else None
         signal: Signal | None = None
         try:
             while True:
                 command = steps.send(signal)
                 signal = None
                 if isinstance(command, Start):
-                    live = command.attempt
                     self._forget_response()
+                    if race is None:
+                        live = command.attempt
+                    else:
+                        race.start(command.attempt, partial(self._sender.send, command.attempt))
                 elif isinstance(command, Cancel):
                     live = None
+                    self._give_up(command.attempt, race)
                 elif live is not None:
                     # Nothing is in flight once it returned: the Wait of a back-off must not send it again.
                     attempt, live = live, None
-                    signal = self._send(attempt, command.timeout)
-                elif command.stale is not None:
-                    changed = new_list(self._service, command.stale, command.timeout)
-                    signal = SnapshotChanged() if changed else TimerFired()
+                    signal = self._take(attempt, self._sender.send(attempt))
+                elif race is not None and race.live:
+                    first = race.first(command.timeout)
+                    signal = TimerFired() if first is None else self._take(*first)
                 else:
-                    self._forget_response()
-                    pause(command.timeout)
-                    signal = TimerFired()
+                    signal = self._idle(command)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:
             # Does nothing after a return; otherwise the call was cancelled, and what it holds is handed back.
             steps.close()
+            if race is not None:
+                race.close()
 
-    def _send(self, attempt: Attempt, timeout: float) -> Signal:
-        options, given = self._options, given_timeouts(self._request)
-        trail = Trail(self._service.clock, self._request.extensions.get("trace"))
-        timeouts = attempt_timeouts(given, options.connect_timeout, timeout)
-        try:
-            request = routed(self._request, attempt.pick.endpoint, self._body.stream, timeouts, trail.trace)
-            with limit(timeout):
-                response = self._wire.handle_request(request)
-        except TimeoutError as error:
-            self._error = error
-            return self._interrupted(attempt, trail, timeout)
-        except Exception as error:  # noqa: BLE001 - named below, and raised again unless another attempt follows
-            self._error = error
-            if self._body.failure is error:
-                return Finished(attempt, Outcome(Kind.CANCELLED, detail=f"the request body failed: {error!r}"))
-            return Finished(attempt, classify_error(error, trail))
-        finally:
-            self._body.wrote = self._body.wrote or trail.wrote is not None
-        self._error = None
-        self._response = response
-        # The transport reads both again for the body, which has the whole call's time and not the attempt's.
-        request.extensions["trace"] = trail.onward
-        timeouts["read"] = least(given.get("read"), self.time_left())
-        return Finished(attempt, classify_response(response), trail.waited(attempt.pick.started))
+    def _give_up(self, attempt: Attempt, race: Race[Landing] | None) -> None:
+        if race is not None:
+            race.cancel(attempt)
+        if self._landed is attempt:
+            self._forget_response()
 
-    def _interrupted(self, attempt: Attempt, trail: Trail, timeout: float) -> Signal:
-        if self._body.failure is not None:
-            self._error = httpx.WriteTimeout(
-                f"the request body's own stream did not end within {attempt.timeout:.3g}s (attempt_timeout)"
-            )
-            return Finished(attempt, Outcome(Kind.CANCELLED, detail=str(self._error)))
-        if trail.waited(attempt.pick.started) > timeout / 2:
-            self._error = httpx.PoolTimeout(
-                f"most of the {timeout:.3g}s for an attempt went by until a connection was free; raise httpx.Limits"
-            )
-            return Finished(attempt, classify_error(self._error, trail))
-        if trail.connected and trail.wrote is None:
-            self._error = httpx.ConnectTimeout(
-                f"no connection to {attempt.pick.endpoint.url} in {attempt.timeout:.3g}s"
-            )
-            return Finished(attempt, classify_error(self._error, trail))
+    def _idle(self, command: Wait) -> Signal:
+        """Wait with nothing in flight."""
+        if command.stale is not None:
+            changed = new_list(self._service, command.stale, command.timeout)
+            return SnapshotChanged() if changed else TimerFired()
+        if command.turn is not None:
+            return TurnCame() if turn(command.turn, command.timeout) else TimerFired()
+        self._forget_response()
+        pause(command.timeout)
         return TimerFired()
+
+    def _take(self, attempt: Attempt, landing: Landing) -> Finished:
+        self._landed, self._response, self._error = attempt, landing.response, landing.error
+        attempt.raw = landing.response or landing.error
+        return Finished(attempt, landing.outcome, landing.waited)
 
     def _forget_response(self) -> None:
         response, self._response = self._response, None

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from meshclient.config.shape import RetryConfig, ServiceConfig
+from meshclient.config.policy_shape import RetryConfig
+from meshclient.config.shape import ServiceConfig
 from meshclient.core.call import Call, Service
 from meshclient.core.commands import (
     Attempt,

@@ -1,0 +1,90 @@
+"""Where each call of a service goes: by the first rule that matches, else by the split less what a guard has closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshclient.core.traffic.match import matched
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from meshclient.core.traffic.canary import CanaryTripped, Guard
+    from meshclient.core.traffic.head import Head
+    from meshclient.core.traffic.match import Rule
+    from meshclient.core.traffic.split import Split
+    from meshclient.core.traffic.sticky import Sticky
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where a call goes.
+
+    Args:
+        variant: its name; empty for what no variant holds.
+        share: the chance it had of going to the guarded variant; None where a rule decided.
+    """
+
+    variant: str
+    share: float | None = None
+
+
+class Plan:
+    """The traffic policy of one service.
+
+    Args:
+        rules: in order.
+        split: of all other calls; None where they are not divided.
+        sticky: where their key is, or None to take the call's own.
+        guard: over one of the variants, or None.
+    """
+
+    __slots__ = ("_rules", "_split", "_sticky", "guard")
+
+    def __init__(
+        self,
+        rules: Sequence[Rule] = (),
+        split: Split | None = None,
+        sticky: Sticky | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        self._rules = tuple(rules)
+        self._split = split
+        self._sticky = sticky
+        self.guard = guard
+
+    def choose(self, head: Head, key: str | None, chance: float, absent: Collection[str] = ()) -> Choice:
+        """Where a call goes.
+
+        Args:
+            head: of the request.
+            key: the call's own, or None.
+            chance: uniform in [0, 1).
+            absent: variants of the split that have no endpoint at present.
+        """
+        rule = matched(self._rules, head) if self._rules else None
+        if rule is not None:
+            return Choice(rule.to)
+        if self._split is None:
+            return Choice("")
+        sticky, guard = self._sticky, self.guard
+        without = {*absent, guard.variant} if guard is not None and guard.tripped is not None else absent
+        variant = self._split.pick(key if sticky is None else sticky.key(head), chance, without)
+        if variant is None:
+            # Nobody is there: the call goes where its error is to be expected.
+            return Choice(self._split.pick(None, chance) or "")
+        return Choice(variant, None if guard is None else self._split.share(guard.variant, without))
+
+    def ended(self, choice: Choice, *, failed: bool, latency: float) -> CanaryTripped | None:
+        """A call that went by `choice` is over; what this tells of the guarded variant, if it trips the guard.
+
+        Args:
+            choice: what `choose` said.
+            failed: whether its first attempt failed: a repeat that mends it mends no version.
+            latency: seconds until that attempt's response head.
+        """
+        if self.guard is None or choice.share is None:
+            return None
+        canary = choice.variant == self.guard.variant
+        return self.guard.ended(choice.share, canary=canary, failed=failed, latency=latency)

@@ -1,0 +1,128 @@
+"""Several attempts of one call in flight at once: as tasks of the caller's loop, or each in a thread of its own.
+
+One of the few places where the two colours differ in structure, so both are written out here. An attempt that is given
+up is cancelled where that can be done; a blocking one runs to its end, which its socket timeouts bound, and what it
+brings is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from math import inf
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from meshclient.discovery.runtime.aside import ASIDE
+from meshclient.http.lag import LOOK, TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from meshclient.core.commands import Attempt
+
+
+class Landing(Protocol):
+    """What an attempt brought."""
+
+    def close(self) -> None:
+        """Throw it away."""
+        ...
+
+
+class AsyncLanding(Protocol):
+    """What an attempt brought."""
+
+    async def aclose(self) -> None:
+        """Throw it away."""
+        ...
+
+
+A = TypeVar("A", bound=AsyncLanding)
+L = TypeVar("L", bound=Landing)
+
+
+class AsyncRace(Generic[A]):
+    """The attempts of one call, as tasks."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[Attempt, asyncio.Task[A]] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether any is in flight."""
+        return bool(self._tasks)
+
+    def start(self, attempt: Attempt, send: Callable[[], Awaitable[A]]) -> None:
+        """Begin to send `attempt`."""
+        self._tasks[attempt] = asyncio.ensure_future(send())
+
+    async def first(self, seconds: float) -> tuple[Attempt, A] | None:
+        """The first attempt to land, with what it brought; None when `seconds` pass before."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        timeout = None if seconds == inf else seconds
+        done, _ = await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not done and loop.time() - due > TOLERANCE:
+            # The loop stood still; an answer may have come in time.
+            await asyncio.wait(self._tasks.values(), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+        for attempt, task in self._tasks.items():
+            if task.done():
+                del self._tasks[attempt]
+                return attempt, task.result()
+        return None
+
+    async def cancel(self, attempt: Attempt) -> None:
+        """Give `attempt` up; nothing of it is left when this returns."""
+        task = self._tasks.pop(attempt, None)
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None:
+            await task.result().aclose()
+
+    async def aclose(self) -> None:
+        """Give all of them up."""
+        for attempt in list(self._tasks):
+            await self.cancel(attempt)
+
+
+class Race(Generic[L]):
+    """The attempts of one call, each in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._futures: dict[Attempt, Future[L]] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether any is in flight."""
+        return bool(self._futures)
+
+    def start(self, attempt: Attempt, send: Callable[[], L]) -> None:
+        """Begin to send `attempt`."""
+        self._futures[attempt] = ASIDE.run(send)
+
+    def first(self, seconds: float) -> tuple[Attempt, L] | None:
+        """The first attempt to land, with what it brought; None when `seconds` pass before."""
+        wait(self._futures.values(), timeout=None if seconds == inf else seconds, return_when=FIRST_COMPLETED)
+        for attempt, future in self._futures.items():
+            if future.done():
+                del self._futures[attempt]
+                return attempt, future.result()
+        return None
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Give `attempt` up; what it brings will be thrown away."""
+        future = self._futures.pop(attempt, None)
+        if future is not None:
+            future.add_done_callback(_discard)
+
+    def close(self) -> None:
+        """Give all of them up."""
+        for attempt in list(self._futures):
+            self.cancel(attempt)
+
+
+def _discard(future: Future[L]) -> None:
+    if future.exception() is None:
+        future.result().close()
