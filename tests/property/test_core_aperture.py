@@ -30,15 +30,25 @@ def test_all_callers_together_load_every_endpoint_the_same(peers: int, servers: 
     assert [load[index] for index in range(servers)] == pytest.approx([peers / servers] * servers)
 
 
-@given(st.integers(1, 500), sizes, st.data())
-def test_a_view_is_a_stretch_of_the_circle(peers: int, servers: int, data: st.DataObject) -> None:
-    position = data.draw(st.integers(0, peers - 1))
+@pytest.mark.parametrize("servers", range(13, 18))
+def test_a_view_is_a_stretch_of_a_small_circle(servers: int) -> None:
+    for peers in range(1, 9):
+        for position in range(peers):
+            assert_a_stretch(position, peers, servers)
+
+
+@given(st.integers(1, 500), sizes, st.integers(0, 499))
+def test_a_view_is_a_stretch_of_the_circle(peers: int, servers: int, position: int) -> None:
+    assert_a_stretch(position % peers, peers, servers)
+
+
+def assert_a_stretch(position: int, peers: int, servers: int) -> None:
     view = aperture(position, peers, servers, smallest_fleet=1)
     indices = [index for index, _ in view]
     assert len(set(indices)) == len(indices)
     assert all(following == (index + 1) % servers for index, following in pairwise(indices))
     assert all(0 < weight <= 1 for _, weight in view)
-    assert all(weight == 1 for _, weight in view[1:-1])
+    assert len(view) == servers or all(weight == 1 for _, weight in view[1:-1])
     # At least as much as twelve endpoints, and no more than a caller's part beyond.
     width = sum(weight for _, weight in view)
     assert min(LEAST, servers) - 1e-9 <= width <= min(servers, LEAST + servers / peers) + 1e-9

@@ -15,7 +15,7 @@ from meshclient.core.balance.hashing import hash64, identity, rehash, words
 from meshclient.core.balance.keyed import LOOKS, PLACES, Keyed, Table
 from meshclient.core.balance.maglev import MaglevTable, maglev
 from meshclient.core.balance.node import Node
-from meshclient.core.balance.picker import DRAWS
+from meshclient.core.balance.picker import DRAWS, Picker, Uniform
 from meshclient.core.balance.ring_hash import Ring, ring_hash
 from meshclient.model.endpoint import Endpoint
 from unit.core.fleet import endpoint, nodes
@@ -163,7 +163,12 @@ def test_no_pick_goes_through_the_endpoints(
 def test_a_pick_asks_once_for_each_list_whether_the_table_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Keyed] = []
     build = Keyed._build
-    monkeypatch.setattr(Keyed, "_build", lambda self: [asked.append(self), build(self)])
+
+    def noted(picker: Keyed) -> None:
+        asked.append(picker)
+        build(picker)
+
+    monkeypatch.setattr(Keyed, "_build", noted)
     picker = keyed(Ring, nodes([1.0] * 4))
     for number in range(9):
         picker.pick(0, None, f"k{number}")
@@ -210,7 +215,7 @@ def test_an_endpoint_that_left_and_came_back_is_picked_with_its_new_history(
 
 
 @pytest.mark.parametrize("factory", [ring_hash, maglev])
-def test_calls_without_a_key_are_spread_by_weight(factory: Callable[[Callable[[], float]], Keyed]) -> None:
+def test_calls_without_a_key_are_spread_by_weight(factory: Callable[[Uniform], Picker]) -> None:
     grid = iter(range(4000))
     picker = factory(lambda: next(grid) / 4000)
     listed = nodes([1.0, 2.0, 1.0])

@@ -161,6 +161,27 @@ def test_reports_count_after_the_blackout_and_until_they_expire(steps: list[tupl
     assert RULE.read(reported, now) == (20.0 if counts else None)
 
 
+def test_after_a_silence_the_blackout_begins_anew() -> None:
+    reported = Reported()
+    for now in (0.0, 20.0, 20.0 + RULE.expiry):
+        RULE.take(reported, GOOD, now)
+    assert RULE.read(reported, 29.9 + RULE.expiry) is None
+    assert RULE.read(reported, 30.0 + RULE.expiry) == 20.0
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        LoadReport(cpu=1e-300, rate=1e300),
+        LoadReport(cpu=1.0, rate=1e-300, errors=1e300),
+        LoadReport(cpu=1.0),
+        LoadReport(rate=1.0, memory=1.0),
+    ],
+)
+def test_what_gives_no_sound_weight_gives_none(report: LoadReport) -> None:
+    assert RULE.weight(report) is None
+
+
 def told(*weights: float | None) -> list[Reported]:
     return [Reported() if weight is None else Reported(weight, since=0.0, latest=15.0) for weight in weights]
 

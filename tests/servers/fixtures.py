@@ -175,9 +175,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when != "teardown":
         item.stash[_USED] = _used_by(item)
     if report.when == "call":
-        for server, version in map(_shared.__getitem__, item.stash[_USED]):
+        for name in item.stash[_USED]:
+            server, version = _shared[name]
             census.used(server.product, version)
-        report.user_properties.extend((_SERVER, server) for server in census.close())
+        report.user_properties.extend((_SERVER, used) for used in census.close())
         for mark in item.iter_markers("registry") if report.passed else ():
             inherited = isinstance(item, pytest.Function) and hasattr(item.cls, "break_registry")
             columns = (contract_column(item.name),) if inherited else mark.args[1:]

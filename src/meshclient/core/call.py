@@ -53,6 +53,10 @@ class Service(Protocol):
     @property
     def snapshot(self) -> Snapshot: ...  # noqa: D102 - above
 
+    def unreached(self) -> None:
+        """An endpoint could not be connected to: the list may be out of date."""
+        ...
+
 
 @dataclass(slots=True)
 class Call:

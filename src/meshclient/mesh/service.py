@@ -176,6 +176,10 @@ class MeshService:
         self.used = self.clock()
         return self.watch.snapshot
 
+    def unreached(self) -> None:
+        """Let the resolver know that the list may be out of date; it is told once a second at most."""
+        self.watch.refresh()
+
     def settings(self, path: str) -> Settings:
         """What holds for a request for `path`."""
         route = self.config.route(path)

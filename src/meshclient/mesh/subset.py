@@ -1,14 +1,16 @@
 """The list of a service, narrowed to some of its endpoints: what a subset is balanced by.
 
-A subset has endpoints' histories, a budget and limits of its own, so it is a `MeshService` of its own, and only its list
-comes from the service. Nothing is told to it: it looks at the service's snapshot when it is asked for its own, and
-narrows a new one once. So it needs no thread, no subscription and no end, and whoever reads a snapshot finds its balancer
-up to date, as with any other watch.
+A subset has endpoints' histories, a budget and limits of its own, so it is a `MeshService` of its own, and only its
+list comes from the service. Nothing is told to it: it looks at the service's snapshot when it is asked for its own, and
+narrows a new one once. So it needs no thread, no subscription and no end, and whoever reads a snapshot finds its
+balancer up to date, as with any other watch.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.runtime.loop import fork_safe_lock
@@ -39,7 +41,9 @@ class SubsetWatch:
         pending = Pending()
         # What was narrowed last, and what came of it: one reference, so that nobody sees half of a change.
         self._seen: tuple[Snapshot, Snapshot] = (pending, pending)
-        self._known: Snapshot = pending
+        # Who is about to narrow the next one, by process and thread, and what comes of it.
+        self._busy: tuple[int, int] | None = None
+        self._next: tuple[Snapshot, Snapshot] = self._seen
 
     @property
     def snapshot(self) -> Snapshot:
@@ -87,24 +91,36 @@ class SubsetWatch:
         if isinstance(whole, Pending):
             # Also an answer that has grown too old to be used unasked: its endpoints keep their histories.
             return whole
+        me = (os.getpid(), get_ident())
         with self._lock:
-            # Another thread may have seen it first; `whole` may also be the older of two by now.
-            whole = self._whole.snapshot
-            if self._seen[0] is whole or isinstance(whole, Pending):
-                return self._seen[1] if self._seen[0] is whole else whole
-            after = narrowed(whole, self._selector)
-            self._changed(self._known, after)
-            self._known = after
-            self._seen = (whole, after)
-            return after
+            if self._busy == me:
+                # An observer, told of what the new list has changed, asks for it.
+                return self._next[1]
+            if self._busy is not None and self._busy[0] == me[0]:
+                # Another thread is at it; what was before still holds.
+                return self._seen[1]
+            self._busy = me
+        try:
+            return self._take(self._whole.snapshot)
+        finally:
+            self._busy = None
+
+    def _take(self, whole: Snapshot) -> Snapshot:
+        """Not under the lock, since observers may be told of what changes."""
+        seen, before = self._seen
+        if isinstance(whole, Pending) or whole is seen:
+            return whole if isinstance(whole, Pending) else before
+        after = narrowed(whole, self._selector)
+        self._next = (whole, after)
+        self._changed(before, after)
+        self._seen = self._next
+        return after
 
 
 def narrowed(whole: Ready | Empty | Failed, selector: Selector) -> Ready | Empty | Failed:
     """`whole` with the endpoints that `selector` holds, and no others; with none of them a list is empty."""
     if isinstance(whole, Ready):
-        return _ready(whole, selector) or Empty(
-            source=whole.source, ttl=whole.ttl, at=whole.at, version=whole.version
-        )
+        return _ready(whole, selector) or Empty(source=whole.source, ttl=whole.ttl, at=whole.at, version=whole.version)
     if isinstance(whole, Empty):
         return replace(whole, last=_ready(whole.last, selector) if whole.last else None)
     last = whole.last

@@ -177,7 +177,7 @@ def test_an_origin_of_nothing_is_an_error_with_a_suggestion() -> None:
 
 RETRY_KEYS = "attempts, budget, budget_floor, backoff, methods"
 ROOT_KEYS = "resolver, domains, mode, state_dir, discovery, telemetry, defaults, services"
-DEFAULTS_KEYS = "deadline, attempt_timeout, connect_timeout, balancer, retry, ejection"
+DEFAULTS_KEYS = "deadline, attempt_timeout, connect_timeout, balancer, hash_key, retry, ejection, throttle, hedge, shadow"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -89,19 +90,24 @@ def balancer(
 def expected_rotation(
     listed: Iterable[Endpoint], ejected: set[Key], threshold: float
 ) -> tuple[set[Key], bool, set[int]]:
-    """Who takes part, whether it is panic, and the sound tiers: the rule written out a second time, tier by tier."""
+    """Who takes part, whether it is panic, and the sound levels: the rule written out a second time, level by level."""
     candidates = [e for e in listed if e.health is not Health.DRAINING]
-    sound: set[int] = set()
-    parts: dict[int, set[Key]] = {}
-    for priority in {e.priority for e in candidates}:
-        tier = [e for e in candidates if e.priority == priority]
-        good = {e.key for e in tier if e.health is not Health.CRITICAL and e.key not in ejected}
-        if good and len(good) / len(tier) >= threshold:
-            sound.add(priority)
-            parts[priority] = good
-    if sound:
-        return parts[min(sound)], False, sound
-    return {e.key for e in candidates}, bool(candidates), sound
+    levels = {p: [e for e in candidates if e.priority == p] for p in sorted({e.priority for e in candidates})}
+    good = {p: [e for e in lv if e.health is not Health.CRITICAL and e.key not in ejected] for p, lv in levels.items()}
+    sound = {p for p, level in levels.items() if good[p] and len(good[p]) / len(level) >= threshold}
+    carried = {p: Fraction(14, 10) * len(good[p]) / len(level) for p, level in levels.items()}
+    able = sum(carried.values())
+    panicking = {p for p, level in levels.items() if able < 1 and len(good[p]) / len(level) < threshold}
+    if not able or panicking == levels.keys():
+        return {e.key for e in candidates}, bool(candidates), sound
+    taking: set[Key] = set()
+    panic, left = False, Fraction(1)
+    for p, level in levels.items():
+        if left > 0 and carried[p]:
+            taking |= {e.key for e in (level if p in panicking else good[p])}
+            panic = panic or p in panicking
+        left -= carried[p] / min(able, 1)
+    return taking, panic, sound
 
 
 def taken(made: Balancer, now: float = 1000, tried: Sequence[Endpoint] = ()) -> Pick:

@@ -68,6 +68,9 @@ class Orders:
         self.snapshot: Snapshot = snapshot or (Ready(listed, source="static://") if listed else Pending())
         self.changes = sorted(changes, key=lambda change: change[0])
 
+    def unreached(self) -> None:
+        """Nobody to tell."""
+
     def change_by(self, moment: float) -> bool:
         """Take over the next list, if there is one until then."""
         if not self.changes or self.changes[0][0] > moment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -15,9 +16,12 @@ from meshclient.discovery.composition import FirstAnswering, Union
 from meshclient.discovery.course import Basis
 from meshclient.discovery.migration import Migrating
 from meshclient.discovery.runtime import background, on_demand
+from meshclient.discovery.runtime.background import BackgroundWatch
 from meshclient.discovery.state_folder import StateFolder
+from meshclient.discovery.upkeep import Upkeep
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.events import MassRemovalHeld, MassRemovalReleased, StoredListServed
+from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Failed, Ready
 from meshclient.testing import FakeResolver
 
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
 
     from meshclient.discovery.resolver import Resolver
     from meshclient.model.events import Event
-    from meshclient.model.service import ServiceName
-    from meshclient.model.snapshot import Snapshot
+    from meshclient.model.snapshot import Empty, Snapshot
 
 BOUND = 10.0
+NAME = ServiceName("orders")
 MODES = ["background", "on-demand"]
 A, B, C = (Endpoint(f"10.0.{number}.1", 80) for number in (1, 2, 3))
 
@@ -215,3 +219,25 @@ def test_leases_that_expire_one_after_another_take_nobody_away() -> None:
         until(lambda: sum(isinstance(event, MassRemovalHeld) for event in told) == 2)
         losing.set("orders", fleet)
         until(lambda: any(isinstance(event, MassRemovalReleased) for event in told))
+
+
+def test_a_list_from_before_a_release_goes_before_part_of_it_from_disk(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "SILENCE", 0.02)
+    kept(state, "a", A)
+    resumed = Ready((A, B), source="a:// + b://")
+    parts = Silent("a"), Silent("b")
+    upkeep = Upkeep(folder=StateFolder(state), resumed=resumed)
+    clock = time.monotonic
+    watch = BackgroundWatch(Union(parts), NAME, _ignore, clock, random.Random(1), announce=_ignore, upkeep=upkeep)
+    try:
+        assert all(part.asked.wait(BOUND) for part in parts)
+        assert not watch.wait(resumed, 0.2)
+        assert watch.snapshot is resumed
+    finally:
+        watch.close()
+
+
+def _ignore(before: Snapshot, after: Ready | Empty | Failed) -> None:
+    pass

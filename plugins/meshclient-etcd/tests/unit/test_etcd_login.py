@@ -39,8 +39,8 @@ class Cluster:
         return httpx.Response(self.status, json={"code": 16, "message": f"{self.refusal} hunter2 {self.sent[-1]}"})
 
 
-def connection(handler: Handler) -> Connection:
-    uri = ResolverUri.parse("etcd://h1/svc?user=me&password=hunter2&timeout=200ms")
+def connection(handler: Handler, timeout: str = "10s") -> Connection:
+    uri = ResolverUri.parse(f"etcd://h1/svc?user=me&password=hunter2&timeout={timeout}")
     return Connection(EtcdOptions.parse(uri, {}), httpx.MockTransport(handler))
 
 
@@ -113,7 +113,7 @@ def test_a_login_that_hangs_holds_nobody_up_for_long() -> None:
         return httpx.Response(500, request=request)
 
     async def check() -> list[BaseException | object]:
-        subject = connection(hang)
+        subject = connection(hang, "200ms")
         async with subject.open() as client, asyncio.timeout(5):
             asks = [subject.ask(client, subject._options.servers[0], ASKED) for _ in range(50)]
             return await asyncio.gather(*asks, return_exceptions=True)

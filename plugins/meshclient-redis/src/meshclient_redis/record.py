@@ -43,9 +43,6 @@ if claim ~= '0' and known and (state == 'open' or state == 'half-open') and (hol
   redis.call('SET', KEYS[2], owner, 'PX', claim)
   granted = '1'
 end
-if state == 'open' or state == 'half-open' then
-  redis.call('PEXPIRE', KEYS[1], ARGV[8])
-end
 local found = redis.call('HMGET', KEYS[1], 'state', 'opened_at', 'failed', 'isolated')
 return {version, found[1] or '', found[2] or '', found[3] or '', found[4] or '', granted}
 """

@@ -8,11 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from pybreaker import STATE_CLOSED, STATE_OPEN
+import redis
+from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN
 
 from meshclient.mesh.circuit import ISOLATED
 from meshclient.model.outcome import Mark
 from meshclient_redis import RedisCircuitStore
+from meshclient_redis.record import EXCHANGE
+from meshclient_redis.storage import SharedCircuitStorage
 from servers.faults import LinkFault
 from servers.fixtures import started
 from servers.redis import Redis
@@ -96,8 +99,12 @@ def test_what_was_opened_meanwhile_reaches_the_others(kit: Kit, redis_server: Re
     one.circuit.isolate()
     other.connected()
     assert other.state == STATE_CLOSED
+    proxy.set(LinkFault(freeze=True))
+    kit.eventually(lambda: "did not answer" in one.store.trouble, "the other fault")
     proxy.clear()
     other.becomes(ISOLATED)
+    one.connected()
+    assert said(one) == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -216,8 +223,48 @@ def test_stopped_it_goes_by_itself(kit: Kit, redis_server: Redis) -> None:
     works_alone(one)
 
 
+class Unfollowed:
+    """A process whose questions a test puts by hand, under the name of its own."""
+
+    def __init__(self, kit: Kit, server: Redis, service: str, name: str) -> None:
+        caller = kit.caller(kit.uri(server.port), service)
+        caller.connected()
+        caller.stop()
+        assert isinstance(caller.store, RedisCircuitStore)
+        assert isinstance(caller.storage, SharedCircuitStorage)
+        self.store, self.storage, self.name, self.service = caller.store, caller.storage, name, service
+
+    def ask(self, client: redis.Redis) -> None:
+        """The answer is lost."""
+        client.eval(EXCHANGE, 2, *self.store._arguments(self.service, self.storage.question(), self.name))
+
+
+def test_a_write_whose_answer_is_lost_is_known_as_ones_own(kit: Kit, redis_server: Redis) -> None:
+    """Else what was written would pass for another process's, and go before what was changed since."""
+    service = kit.fresh()
+    one = Unfollowed(kit, redis_server, service, "one")
+    one.storage.state = STATE_OPEN
+    with redis.Redis(port=redis_server.port) as client:
+        one.ask(client)
+        one.storage.state = STATE_CLOSED
+        one.ask(client)
+        assert client.hget(f"meshclient:circuit:{{{service}}}", "state") == b"closed"
+
+
+def test_what_was_written_first_stays(kit: Kit, redis_server: Redis) -> None:
+    service = kit.fresh()
+    one, other = (Unfollowed(kit, redis_server, service, name) for name in ("one", "other"))
+    one.storage.state = STATE_OPEN
+    other.storage.state = STATE_HALF_OPEN
+    with redis.Redis(port=redis_server.port) as client:
+        one.ask(client)
+        other.ask(client)
+        assert client.hget(f"meshclient:circuit:{{{service}}}", "state") == b"open"
+
+
+@pytest.mark.parametrize("error", [None, redis.ConnectionError("lost")])
 def test_a_cancellation_that_the_client_library_loses_ends_it_all_the_same(
-    kit: Kit, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+    kit: Kit, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     asked = threading.Event()
 
@@ -225,6 +272,8 @@ def test_a_cancellation_that_the_client_library_loses_ends_it_all_the_same(
         asked.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
+        if error:
+            raise error
 
     monkeypatch.setattr(RedisCircuitStore, "_ask", deaf)
     one = kit.caller(kit.uri(redis_server.port), kit.fresh())

@@ -86,6 +86,15 @@ def test_what_others_wrote_goes_before_what_was_written_here(copy: Copy) -> None
     assert copy.storage.question().version == "theirs"
 
 
+def test_what_changes_while_others_are_heard_is_changed_on_top_of_theirs(copy: Copy) -> None:
+    question = copy.storage.question()
+    copy.storage.state = STATE_OPEN
+    copy.storage.answer(question, "theirs", Record(STATE_HALF_OPEN, NOON, 2), granted=False)
+    assert copy.storage.state == STATE_OPEN
+    again = copy.storage.question()
+    assert (again.version, again.record) == ("theirs", Record(STATE_OPEN))
+
+
 def test_a_closed_circuit_of_others_says_nothing_of_failures_in_a_row(copy: Copy) -> None:
     copy.exchange("theirs", Record(STATE_OPEN, NOON, 3))
     copy.exchange("later", Record(STATE_CLOSED, NOON, 3))

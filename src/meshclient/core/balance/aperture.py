@@ -43,7 +43,7 @@ def aperture(
     # (`peers` units) are whole numbers. A caller takes so many callers' parts that `least` endpoints fit in, so the
     # callers go round the circle together that many times, and pass each endpoint equally often.
     parts = -(-least * peers // servers)
-    start, left = position * servers, min(parts, peers) * servers
+    start, left = position * servers, parts * servers
     found = []
     while left:
         index, inside = divmod(start, peers)

@@ -11,15 +11,18 @@ from bisect import insort
 from collections import deque
 from contextlib import nullcontext
 from itertools import chain, count
+from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.blame import SUSPECT
+from meshclient.core.balance.bounded_load import Load
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import peak_ewma_load
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST, PeakEwma
 from meshclient.core.balance.pick import Pick
 from meshclient.core.balance.rotation import rotate
 from meshclient.core.balance.status import EndpointStatus, describe
+from meshclient.core.balance.weighing import STEP, Weighing
 from meshclient.core.outlier import Change, Record
 from meshclient.model.endpoint import Health
 from meshclient.model.events import EndpointEjected, EndpointRestored, PanicChanged
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
+    from meshclient.core.balance.load_report import LoadReport
     from meshclient.core.balance.picker import Picker, Uniform
     from meshclient.core.outlier import Outlier
     from meshclient.core.shadow import Shadow
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 # By how much each answer moves what is usual for the service.
 USUAL_STEP = 0.01
 
+NO_WEIGHING = Weighing()
 # Seconds a due probe waits for a call that may be repeated.
 PROBE_GRACE = 10.0
 
@@ -56,6 +61,8 @@ class Balancer:
         uniform: chance in [0, 1).
         emit: told of events, never under the lock.
         lock: guards the state where threads share it.
+        weighing: how large a part of the calls each endpoint gets.
+        load: attempts in flight at all endpoints, for pickers that bound an endpoint's part of them.
         shadow: where ejection only reports what it would have done: told of it, never under the lock.
     """
 
@@ -69,9 +76,14 @@ class Balancer:
         uniform: Uniform,
         emit: Callable[[Event], None] | None = None,
         lock: AbstractContextManager[object] | None = None,
+        weighing: Weighing = NO_WEIGHING,
+        load: Load | None = None,
         shadow: Shadow | None = None,
     ) -> None:
         self._shadow = shadow
+        self._weighing = weighing
+        self._reweigh_at = inf
+        self._load = load or Load()
         self._service = service
         self._picker = picker
         self._outlier = outlier
@@ -97,15 +109,28 @@ class Balancer:
             cost = self._typical_cost(now)
             nodes: dict[Key, Node] = {}
             for endpoint in endpoints:
-                node = known.get(endpoint.key) or Node(endpoint, cost, now)
+                if (node := known.get(endpoint.key)) is None:
+                    node = Node(endpoint, cost, now)
+                    # Where all are new nobody is warmer than the others.
+                    node.joined = now if known else -inf
                 node.endpoint = endpoint
-                node.weight = endpoint.weight
                 nodes[endpoint.key] = node
+            self._load.pending = sum(node.pending for node in nodes.values())
             # In this order, and complete: `silent` and `untried` read both without the lock.
             self._failing &= nodes.keys()
             self._nodes = nodes
             self._due = [entry for entry in self._due if self._holds(entry[2])]
-            self._rotate()
+            self._rotate(now)
+        self._tell()
+
+    def checked(self, key: Key, now: float, *, passing: bool) -> None:
+        """An active health check of an endpoint passed or failed."""
+        with self._lock:
+            node = self._nodes.get(key)
+            if node is None or node.fit is passing:
+                return
+            node.fit = passing
+            self._rotate(now)
         self._tell()
 
     def pick(
@@ -121,6 +146,8 @@ class Balancer:
         if self._dropped:
             self._collect(now)
         with self._lock:
+            if now >= self._reweigh_at:
+                self._weigh_all(now)
             # Never on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
             if self._due and not tried and self._due[0][0] <= due and (node := self._next_probe(due)):
                 probe = True
@@ -130,6 +157,7 @@ class Balancer:
             else:
                 return None
             node.pending += 1
+            self._load.pending += 1
             node.waiting += 1
             node.begun += now
             return Pick(self, node, now, probe=probe)
@@ -164,6 +192,15 @@ class Balancer:
     def panic(self) -> bool:
         """Whether it fails open, since too few endpoints are usable."""
         return self._rotation.panic
+
+    def reported(self, key: Key, report: LoadReport, now: float) -> None:
+        """An endpoint said how busy it is."""
+        if self._weighing.reports is None:
+            return
+        with self._lock:
+            if (node := self._nodes.get(key)) is not None:
+                self._weighing.reports.take(node.reported, report, now)
+                self._reweigh_at = min(self._reweigh_at, now + STEP)
 
     def untried(self, tried: Collection[Key]) -> bool:
         """Whether an endpoint that `pick` would choose, in rotation or standby, is not among `tried`."""
@@ -201,13 +238,13 @@ class Balancer:
         return node.endpoint.key in self._failing and node.blame.read(now) >= SUSPECT
 
     def _spare(self, node: Node) -> bool:
-        return node.endpoint.usable and not node.standing.ejected
+        return node.usable and not node.standing.ejected
 
     def _next_probe(self, due: float) -> Node | None:
         for at, (when, _, node) in enumerate(self._due):
             if when > due:
                 break
-            if node.endpoint.usable:
+            if node.usable:
                 del self._due[at]
                 node.standing.probing = True
                 return node
@@ -216,6 +253,8 @@ class Balancer:
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
+        if self._holds(node):
+            self._load.pending -= 1
         if not pick.answered:
             node.waiting -= 1
             node.begun = node.begun - pick.started if node.waiting else 0.0
@@ -280,6 +319,7 @@ class Balancer:
             # What came with its failures would starve it for a minute more.
             node.record.window.clear()
             node.blame.clear()
+            node.joined = now
             node.ewma = PeakEwma(self._typical_cost(now) if pick.latency is None else pick.latency, now)
         elif standing.until is not None:
             insort(self._due, (standing.until, next(self._order), node))
@@ -287,7 +327,7 @@ class Balancer:
                 left = standing.until - now
                 self._events.append(EndpointEjected(self._service, node.endpoint, standing.failures, left))
         if change is not Change.PROBE_AGAIN:
-            self._rotate()
+            self._rotate(now)
 
     def _room(self, outlier: Outlier, node: Node) -> bool:
         priority = node.endpoint.priority
@@ -296,14 +336,19 @@ class Balancer:
         out = self._rotation.ejected.get(priority, 0)
         return out < outlier.cap(self._rotation.sizes.get(priority, 0))
 
-    def _rotate(self) -> None:
+    def _rotate(self, now: float) -> None:
         before, after = self._rotation, rotate(self._nodes.values(), self._panic)
         self._rotation = after
-        if after.nodes:
-            self._picker.rebuild(after.nodes)
+        self._weigh_all(now)
         if before.panic != after.panic:
             total = sum(after.sizes.values())
             self._events.append(PanicChanged(self._service, after.panic, after.usable, total))
+
+    def _weigh_all(self, now: float) -> None:
+        nodes = self._rotation.nodes
+        self._reweigh_at = self._weighing.weigh(self._rotation, now)
+        if nodes:
+            self._picker.rebuild([node for node in nodes if node.weight > 0] or nodes)
 
     def _holds(self, node: Node) -> bool:
         return self._nodes.get(node.endpoint.key) is node

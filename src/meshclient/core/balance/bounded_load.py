@@ -61,11 +61,11 @@ class BoundedLoad:
 
     def capacity(self, node: Node) -> int:
         """How many the endpoint may have in flight, the next one included."""
-        return max(self._least, ceil(ceil((self._load.pending + 1) * self._factor) * node.weight / self._weight))
+        return max(self._least, ceil(self._slots() * node.weight / self._weight))
 
     def room(self, node: Node) -> bool:
         """Whether it may take one more."""
-        return node.pending < self._least or node.pending < self.capacity(node)
+        return node.pending < self._least or node.pending < ceil(self._slots() * node.weight / self._weight)
 
     def elsewhere(self, first: Node, others: Iterable[Node], avoid: Avoid | None) -> Node:
         """Who takes a call when `first`, where it belongs, has no room.
@@ -73,12 +73,15 @@ class BoundedLoad:
         The first of the others that has; the least loaded of all, by weight, when none has. One to be avoided never
         takes another's place.
         """
-        best = first
+        best, slots = first, self._slots()
         for node in others:
             if node is best or (avoid is not None and avoid(node)):
                 continue
-            if self.room(node):
+            if node.pending < self._least or node.pending < ceil(slots * node.weight / self._weight):
                 return node
             if node.pending * best.weight < best.pending * node.weight:
                 best = node
         return best
+
+    def _slots(self) -> int:
+        return ceil((self._load.pending + 1) * self._factor)

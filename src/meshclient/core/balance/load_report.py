@@ -138,12 +138,12 @@ class LoadWeights:
     def factors(self, endpoints: Sequence[Reported], now: float) -> list[float]:
         """What to multiply the endpoints' weights by: in proportion to what they reported, 1 for the median.
 
-        Within `BOUND` either way. Those without a weight get the mean of the others; all get 1 where fewer than two
-        have one, since there is nothing to compare. O(n log n): to be asked about once a second, not for each call.
+        Within `BOUND` either way. Those without a weight get the mean of the others, so all get 1 where fewer than two
+        have one. O(n log n): to be asked about once a second, not for each call.
         """
         weights = [self.read(reported, now) for reported in endpoints]
         known = [weight for weight in weights if weight is not None]
-        if len(known) < 2:
+        if not known:
             return [1.0] * len(weights)
         # The median: a mean would let one false report push all others to the bound.
         middle = sorted(known)[len(known) // 2]

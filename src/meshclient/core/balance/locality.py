@@ -79,7 +79,7 @@ def zone_shares(
         return parts
     needed = {name: callers.get(name, 0) / everybody for name in zones}
     spare = {name: max(0.0, parts[name] - needed[name]) for name in zones}
-    to_spare = sum(share for name, share in spare.items() if name != own)
+    to_spare = sum(spare.values())
     kept = min(1.0, parts[own] / needed[own])
     if not to_spare:
         # Nobody else can take more: all zones are even, up to rounding.

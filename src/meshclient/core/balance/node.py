@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.blame import Blame
+from meshclient.core.balance.load_report import Reported
 from meshclient.core.balance.peak_ewma import PeakEwma
 from meshclient.core.outlier import Record, Standing
 
@@ -20,15 +22,32 @@ class Node:
         ewma: expected latency.
         record: how its attempts ended.
         blame: what its failures add to its load.
-        weight: its share in the draw: the registry's weight, made less while it warms up.
+        weight: its share in the draw; see `meshclient.core.balance.weighing`.
+        joined: when it began to take part, minus infinity for one that has always been there.
+        reported: what it says of its own load.
         capacity: that weight in relation to the mean weight of its list.
         pending: attempts in flight, response bodies included.
         waiting: those of them without a response head.
         begun: the sum of the times at which the waiting ones began.
         standing: consecutive failures and ejection.
+        fit: False while an active health check of ours fails.
     """
 
-    __slots__ = ("begun", "blame", "capacity", "endpoint", "ewma", "pending", "record", "standing", "waiting", "weight")
+    __slots__ = (
+        "begun",
+        "blame",
+        "capacity",
+        "endpoint",
+        "ewma",
+        "fit",
+        "joined",
+        "pending",
+        "record",
+        "reported",
+        "standing",
+        "waiting",
+        "weight",
+    )
 
     def __init__(self, endpoint: Endpoint, cost: float, now: float) -> None:
         self.endpoint = endpoint
@@ -36,8 +55,16 @@ class Node:
         self.record = Record()
         self.blame = Blame()
         self.weight = endpoint.weight
+        self.joined = -inf
+        self.reported = Reported()
         self.capacity = 1.0
         self.pending = 0
         self.waiting = 0
         self.begun = 0.0
         self.standing = Standing()
+        self.fit = True
+
+    @property
+    def usable(self) -> bool:
+        """Whether neither its registry nor an active check of ours speaks against it."""
+        return self.fit and self.endpoint.usable

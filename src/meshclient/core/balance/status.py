@@ -39,7 +39,7 @@ def describe(node: Node, now: float, *, turns: bool, avoided: bool) -> EndpointS
     standing = node.standing
     if standing.until is not None:
         state = "probing" if standing.probing else "ejected"
-    elif not node.endpoint.usable:
+    elif not node.usable:
         state = "excluded"
     else:
         state = ("avoided" if avoided else "in_rotation") if turns else "standby"

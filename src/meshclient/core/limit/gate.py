@@ -144,8 +144,23 @@ class Gate:
 
     def leave(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
         """As `Turn.leave` (called by `Place.leave`)."""
-        self._release(place, mark, latency, now)
-        if self._dropped:
+        with self._lock:
+            if place.gone:
+                return
+            place.gone = True
+            if not place.came:
+                place.wake = None
+                if place.refusal is None:
+                    self._abandoned += 1
+                    self._line.remove(place)
+            else:
+                if self._adaptive is not None and mark is not Mark.NEUTRAL:
+                    self._learn(self._adaptive, place, mark, latency, now)
+                self.working -= 1
+            woken = self._advance(now) if self._line.size else ()
+        for wake in woken:
+            _call(wake)
+        if self._dropped and not place.came:
             # Those who wait behind places that nobody holds any more would wait for a newcomer to find it out.
             self._collect(now)
 
@@ -169,33 +184,13 @@ class Gate:
 
     # Without the lock.
 
-    def _release(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
-        with self._lock:
-            if place.gone:
-                return
-            place.gone = True
-            place.wake = None
-            if not place.came:
-                if place.refusal is None:
-                    self._abandoned += 1
-                    self._line.remove(place)
-            else:
-                if self._adaptive is not None and mark is not Mark.NEUTRAL:
-                    self._learn(self._adaptive, place, mark, latency, now)
-                self.working -= 1
-            if not self._line.size:
-                return
-            woken = self._advance(now)
-        for wake in woken:
-            _call(wake)
-
     def _collect(self, now: float) -> None:
         while True:
             try:
                 place = self._dropped.popleft()
             except IndexError:
                 return
-            self._release(place, Mark.NEUTRAL, None, now)
+            self.leave(place, Mark.NEUTRAL, None, now)
 
     # Only under the lock.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshclient.core.traffic.match import matched
+from meshclient.core.traffic.sticky import Sticky
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from meshclient.core.traffic.head import Head
     from meshclient.core.traffic.match import Rule
     from meshclient.core.traffic.split import Split
-    from meshclient.core.traffic.sticky import Sticky
+
+
+BY_CALL = Sticky()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Plan:
     Args:
         rules: in order.
         split: of all other calls; None where they are not divided.
-        sticky: where their key is, or None to take the call's own.
+        sticky: where their key is.
         guard: over one of the variants, or None.
     """
 
@@ -46,7 +49,7 @@ class Plan:
         self,
         rules: Sequence[Rule] = (),
         split: Split | None = None,
-        sticky: Sticky | None = None,
+        sticky: Sticky = BY_CALL,
         guard: Guard | None = None,
     ) -> None:
         self._rules = tuple(rules)
@@ -68,9 +71,9 @@ class Plan:
             return Choice(rule.to)
         if self._split is None:
             return Choice("")
-        sticky, guard = self._sticky, self.guard
+        guard = self.guard
         without = {*absent, guard.variant} if guard is not None and guard.tripped is not None else absent
-        variant = self._split.pick(key if sticky is None else sticky.key(head), chance, without)
+        variant = self._split.pick(self._sticky.key(head, key), chance, without)
         if variant is None:
             # Nobody is there: the call goes where its error is to be expected.
             return Choice(self._split.pick(None, chance) or "")

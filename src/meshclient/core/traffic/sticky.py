@@ -1,4 +1,4 @@
-"""Where the key stands that keeps a caller with one variant."""
+"""What keeps a caller with one variant."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meshclient.core.traffic.head import Head
 
-HEADER = "header"
-COOKIE = "cookie"
-
 
 @dataclass(frozen=True, slots=True)
 class Sticky:
-    """Where the key of a call is found.
+    """Where the key is found by which the split goes.
 
     Args:
-        kind: ``header`` or ``cookie``.
-        name: of the header or the cookie.
+        source: ``header``, ``cookie``, ``path``, or ``call`` for the call's own key.
+        name: of the header or cookie.
     """
 
-    kind: str
-    name: str
+    source: str = "call"
+    name: str = ""
 
-    def key(self, head: Head) -> str | None:
-        """The key, or None where the request has none."""
-        return (head.header(self.name) if self.kind == HEADER else head.cookie(self.name)) or None
+    def key(self, head: Head, own: str | None) -> str | None:
+        """The key, or None where there is none; `own` is the call's."""
+        if self.source == "header":
+            return head.header(self.name) or None
+        if self.source == "cookie":
+            return head.cookie(self.name) or None
+        return head.path if self.source == "path" else own

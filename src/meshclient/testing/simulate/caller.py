@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
+from meshclient.http.ambient import AMBIENT, NOTHING, Ambient
+from meshclient.http.lag import LoopLag
 from meshclient.http.options import call_options
 from meshclient.mesh.balancers import find_balancer
 from meshclient.mesh.service import MeshService
 from meshclient.model.service import ServiceName
 from meshclient.testing.simulate.flight import Flight
-from meshclient.testing.simulate.request import NO_HEADERS
 from meshclient.testing.simulate.watch import ScriptedWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
 
     from meshclient.config.shape import ServiceConfig
-    from meshclient.core.call import Call
-    from meshclient.core.commands import Attempt
     from meshclient.discovery.runtime.background import Changed
     from meshclient.http.options import CallOptions
     from meshclient.model.endpoint import Endpoint
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from meshclient.testing.simulate.timeline import Timeline
 
     Send = Callable[[Request, Endpoint, Callable[[Outcome], None]], None]
-    # Made for each attempt: what its request carries beside the caller's own headers.
-    Headers = Callable[[Call, Attempt, Request], Mapping[str, str]]
 
 # What the clock of a service shows when a run begins: a real monotonic clock is never near 0.
 EPOCH = 1000.0
@@ -55,7 +53,7 @@ class Caller:
     Attributes:
         service: the running state, as in production.
         watch: its list.
-        headers: makes the headers of an attempt.
+        lag: by how much its loop stood still, measured as in production.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class Caller:
         self.timeline = timeline
         self.loop = loop
         self.send = send
-        self.headers: Headers = _no_headers
+        self.lag = LoopLag(cast("AbstractEventLoop", loop))
         rng = Random(seed)
 
         def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> ScriptedWatch:
@@ -89,26 +87,29 @@ class Caller:
             rng=rng,
             emit=emit,
         )
-        self._options: dict[tuple[str, str], CallOptions] = {}
+        self._known: dict[tuple[str, str], tuple[httpx.Request, CallOptions]] = {}
 
     def clock(self) -> float:
         """Seconds on this process's monotonic clock."""
         return EPOCH + self.timeline.now
 
-    def call(self, request: Request, done: Callable[[Ending], None]) -> Flight:
-        """Begin a call; `done` is told how it ended."""
-        flight = Flight(self, request, done)
+    def call(self, request: Request, done: Callable[[Ending], None], ambient: Ambient = NOTHING) -> Flight:
+        """Begin a call; `done` is told how it ended. `ambient` is what holds where it is made."""
+        flight = Flight(self, request, self._options(request, ambient), done)
         flight.begin()
         return flight
 
-    def options(self, request: Request) -> CallOptions:
+    def _options(self, request: Request, ambient: Ambient) -> CallOptions:
         """What production code makes of the configuration for such a request."""
-        found = self._options.get((request.method, request.path))
-        if found is None:
+        key = request.method, request.path
+        if key not in self._known:
             asked = httpx.Request(request.method, f"mesh://{self.service.name}{request.path}")
-            found = self._options[request.method, request.path] = call_options(asked, self.service)
-        return found
-
-
-def _no_headers(call: Call, attempt: Attempt, request: Request) -> Mapping[str, str]:  # noqa: ARG001 - see Headers
-    return NO_HEADERS
+            self._known[key] = asked, call_options(asked, self.service)
+        asked, options = self._known[key]
+        if ambient is NOTHING:
+            return options
+        token = AMBIENT.set(ambient)
+        try:
+            return call_options(asked, self.service)
+        finally:
+            AMBIENT.reset(token)

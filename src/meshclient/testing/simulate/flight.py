@@ -6,22 +6,26 @@ set of live attempts, any number at once.
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshclient.core.call import Call
-from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired, TurnCame, Wait
+from meshclient.core.commands import Cancel, SnapshotChanged, Start, TimerFired, TurnCame
 from meshclient.core.exchange import exchange
 from meshclient.errors import MeshError
+from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
+from meshclient.http.lag import LOOK, TOLERANCE
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import Kind
 from meshclient.testing.simulate.request import Request
+from meshclient.testing.simulate.sending import Sending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from meshclient.core.commands import Attempt, Signal
-    from meshclient.model.outcome import Outcome
+    from meshclient.core.commands import Attempt, Finished, Signal, Wait
+    from meshclient.http.options import CallOptions
     from meshclient.testing.simulate.caller import Caller
     from meshclient.testing.simulate.timeline import Due
 
@@ -43,16 +47,17 @@ class Flight:
     Args:
         caller: whose call it is.
         request: what is asked.
+        options: how.
         done: told once how it ended; not where it is cancelled.
     """
 
-    __slots__ = ("_call", "_caller", "_done", "_live", "_options", "_request", "_steps", "_timer", "_wait")
+    __slots__ = ("_call", "_caller", "_connect", "_done", "_live", "_request", "_steps", "_timer", "_wait")
 
-    def __init__(self, caller: Caller, request: Request, done: Callable[[Ending], None]) -> None:
+    def __init__(self, caller: Caller, request: Request, options: CallOptions, done: Callable[[Ending], None]) -> None:
         self._caller = caller
         self._request = request
         self._done = done
-        self._options = options = caller.options(request)
+        self._connect = options.connect_timeout
         started = caller.clock()
         self._call = Call(
             method=request.method,
@@ -62,8 +67,12 @@ class Flight:
             attempt_timeout=options.attempt_timeout,
             retry=options.retry,
             obstacle=str,
+            key=options.key,
+            hedge=options.hedge and options.idempotent,
+            chained=options.chained,
+            priority=options.priority,
         )
-        self._live: dict[int, Attempt] = {}
+        self._live: dict[Attempt, Sending] = {}
         self._timer: Due | None = None
         self._wait: Wait | None = None
         self._steps = exchange(self._call, caller.service)
@@ -74,8 +83,7 @@ class Flight:
 
     def cancel(self) -> None:
         """Give the call up, as a caller does that no longer wants the answer."""
-        self._disarm()
-        self._live.clear()
+        self._clear()
         self._steps.close()
 
     def _advance(self, signal: Signal | None) -> None:
@@ -87,7 +95,8 @@ class Flight:
                 if isinstance(command, Start):
                     self._send(command.attempt)
                 elif isinstance(command, Cancel):
-                    self._live.pop(id(command.attempt), None)
+                    if sending := self._live.pop(command.attempt, None):
+                        sending.cancel()
                 elif command.stale is not None and self._caller.service.watch.snapshot is not command.stale:
                     signal = SnapshotChanged()
                 else:
@@ -96,19 +105,19 @@ class Flight:
         except StopIteration as end:
             self._finish(end.value)
         except MeshError as error:
-            self._live.clear()
+            self._clear()
             self._done(Ending(type(error).__name__))
 
     def _arm(self, wait: Wait) -> None:
-        caller, self._wait = self._caller, wait
-        if wait.timeout < inf:
-            self._timer = caller.timeline.after(
-                wait.timeout, lambda: caller.loop.run(lambda: self._expire(wait), timer=True)
-            )
+        loop, self._wait = self._caller.loop, wait
+        # An attempt that is alone has its limit with it.
+        if wait.timeout < inf and (self._call.hedge or not self._live):
+            due = loop.time() + wait.timeout
+            self._timer = loop.call_at(due, partial(self._expire, wait, due))
         if wait.stale is not None:
-            caller.watch.subscribe(lambda: self._wake(wait, SnapshotChanged()))
+            self._caller.watch.subscribe(partial(self._wake, wait, SnapshotChanged()))
         if wait.turn is not None:
-            wait.turn.watch(lambda: self._wake(wait, TurnCame()))
+            wait.turn.watch(partial(self._wake, wait, TurnCame()))
 
     def _disarm(self) -> None:
         self._wait = None
@@ -116,9 +125,21 @@ class Flight:
             self._timer.cancel()
             self._timer = None
 
-    def _expire(self, wait: Wait) -> None:
-        if self._wait is wait:
-            self._advance(TimerFired())
+    def _clear(self) -> None:
+        self._disarm()
+        for sending in self._live.values():
+            sending.cancel()
+        self._live.clear()
+
+    def _expire(self, wait: Wait, due: float) -> None:
+        loop = self._caller.loop
+        if self._wait is not wait:
+            return
+        if self._live and loop.time() - due > TOLERANCE:
+            # As `AsyncRace`: the loop stood still, and an answer may have come in time.
+            self._timer = loop.call_at(loop.time() + LOOK, partial(self._expire, wait, inf))
+            return
+        self._advance(TimerFired())
 
     def _wake(self, wait: Wait, signal: Signal) -> None:
         # Not from within: whoever wakes is in the middle of something.
@@ -126,27 +147,31 @@ class Flight:
             if self._wait is wait:
                 self._advance(signal)
 
-        self._caller.timeline.after(0.0, lambda: self._caller.loop.run(resume))
+        self._caller.timeline.after(0.0, partial(self._caller.loop.run, resume))
 
     def _send(self, attempt: Attempt) -> None:
-        caller, request = self._caller, self._request
-        self._live[id(attempt)] = attempt
-        headers = caller.headers(self._call, attempt, request)
-        patience = min(self._options.connect_timeout, attempt.timeout)
-        sent = Request(request.id, request.method, request.path, headers, patience)
-        caller.send(sent, attempt.pick.endpoint, lambda outcome: self._arrive(attempt, outcome))
+        request = self._request
+        connect = min(self._connect, attempt.timeout)
+        sent = Request(request.id, request.method, request.path, self._headers(attempt), connect)
+        self._live[attempt] = sending = Sending(self._caller, attempt, self._land)
+        sending.begin(sent)
 
-    def _arrive(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._caller.loop.run(lambda: self._take(attempt, outcome))
+    def _headers(self, attempt: Attempt) -> Mapping[str, str]:
+        """As `AsyncSender` makes them."""
+        headers = {}
+        if attempt.timeout < inf:
+            headers[TIMEOUT_HEADER] = format_timeout(attempt.timeout)
+        if attempt.number > 1 or self._call.chained:
+            headers[ATTEMPT_HEADER] = str(max(2, attempt.number))
+        return headers
 
-    def _take(self, attempt: Attempt, outcome: Outcome) -> None:
-        # An answer to an attempt that was given up, or came after the call's end, reaches nobody.
-        if self._live.pop(id(attempt), None) is not None:
-            self._advance(Finished(attempt, outcome))
+    def _land(self, finished: Finished) -> None:
+        del self._live[finished.attempt]
+        self._advance(finished)
 
     def _finish(self, attempt: Attempt) -> None:
         now, outcome = self._caller.clock(), attempt.outcome
-        self._live.clear()
+        self._clear()
         # The body comes with the head here.
         attempt.pick.done(outcome, now)
         if outcome.kind is Kind.OK:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.testing.simulate.timeline import Timeline
+    from meshclient.testing.simulate.timeline import Due, Timeline
 
 
 class Loop:
     """Runs what the caller does: at once, or after the stall that it is in.
 
     At the end of a stall asyncio runs the timers that came due before the tasks whose data came, so a timeout wins over
-    an answer that lay there all the time. Here it is the same.
+    an answer that lay there all the time. Here it is the same. Of asyncio's own loop it has what
+    `meshclient.http.lag.LoopLag` needs.
 
     Args:
         timeline: virtual time.
@@ -27,6 +29,14 @@ class Loop:
         self._until = 0.0
         self._timers: list[Callable[[], None]] = []
         self._answers: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        """Seconds of the run."""
+        return self._timeline.now
+
+    def call_at(self, moment: float, action: Callable[[], None]) -> Due:
+        """A timer."""
+        return self._timeline.at(moment, partial(self.run, action, timer=True))
 
     def run(self, action: Callable[[], None], *, timer: bool = False) -> None:
         """Run `action` when the loop comes to it; `timer` says that it is the end of a wait."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+from meshclient.http.ambient import inbound
 from meshclient.model.outcome import Kind, classify_status
 from meshclient.testing.simulate.reply import OK, Visit
 from meshclient.testing.simulate.station import Station
@@ -12,6 +13,7 @@ from meshclient.testing.simulate.station import Station
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshclient.http.ambient import Ambient
     from meshclient.model.outcome import Outcome
     from meshclient.testing.simulate.behaviour import Behaviour
     from meshclient.testing.simulate.caller import Caller
@@ -62,15 +64,16 @@ class Server:
         if reply.executed:
             self._executed(request)
             if self._beneath is not None:
-                timeline.after(reply.delay, lambda: self._ask_beneath(request, reply.outcome, respond))
+                ambient = inbound(request.headers, self._beneath.clock())
+                timeline.after(reply.delay, lambda: self._ask_beneath(request, ambient, reply.outcome, respond))
                 return
         # Nobody answers here: the sender's own limit ends it.
         delay = request.connect_timeout if reply.outcome.kind is Kind.CONNECT_TIMEOUT else reply.delay
         timeline.after(delay, lambda: respond(reply.outcome))
 
-    def _ask_beneath(self, request: Request, outcome: Outcome, respond: Respond) -> None:
+    def _ask_beneath(self, request: Request, ambient: Ambient, outcome: Outcome, respond: Respond) -> None:
         def answer(ending: Ending) -> None:
             respond(outcome if ending.ok or outcome is not OK else _PASSED_ON)
 
         assert self._beneath is not None  # noqa: S101 - asked above
-        self._beneath.call(request, answer)
+        self._beneath.call(request, answer, ambient)

@@ -56,10 +56,11 @@ def test_the_first_sound_tier_takes_all_calls_and_the_rest_stand_by() -> None:
     assert not rotation.relieved(1)
 
 
-def test_a_tier_below_the_threshold_is_left_to_the_next() -> None:
+def test_what_a_tier_cannot_carry_goes_to_the_next() -> None:
     first, second = tier(UP, OUT, OUT), tier(UP, OUT, priority=7, first=3)
     rotation = rotate(first + second, 0.5)
-    assert list(rotation.nodes) == [second[0]]
+    assert list(rotation.nodes) == [first[0], second[0]]
+    assert rotation.shares == pytest.approx({0: 1.4 / 3, 7: 1 - 1.4 / 3})
     assert not rotation.panic
     assert rotation.sizes == {0: 3, 7: 2}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from meshclient.config.policy_shape import RetryConfig
+from meshclient.config.policy_shape import HedgeConfig, RetryConfig
 from meshclient.config.shape import ServiceConfig
 from meshclient.core.call import Call, Service
 from meshclient.core.commands import (
@@ -21,6 +21,7 @@ from meshclient.core.commands import (
     TimerFired,
     Wait,
 )
+from meshclient.http.lag import LOOK
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Outcome, classify_status
 from meshclient.testing.simulate import flight as flights
@@ -91,6 +92,16 @@ def test_an_answer_after_its_time_reaches_nobody() -> None:
     assert bench.endings == [(1.0, Ending("timeout"))]
 
 
+def test_an_answer_to_an_attempt_that_was_given_up_is_not_that_of_the_next() -> None:
+    bench = Bench({"a": (1.5, OK), "b": (1.5, OK)}, ServiceConfig(attempt_timeout=1.0, retry=RetryConfig(attempts=2)))
+    bench.caller.watch.show([A, B])
+    bench.call()
+    bench.timeline.run(10.0)
+    ((moment, ending),) = bench.endings
+    assert moment >= 2.0
+    assert ending == Ending("timeout")
+
+
 def test_a_failed_attempt_is_repeated_elsewhere() -> None:
     bench = Bench({"a": (0.1, classify_status(503)), "b": (0.1, classify_status(503))})
     bench.caller.watch.show([A, B])
@@ -138,6 +149,16 @@ def test_a_cancelled_call_gives_back_what_it_holds(moment: float) -> None:
     assert bench.endings == []
 
 
+def test_a_call_cancelled_in_a_stall_hears_no_more_of_its_timer() -> None:
+    bench = Bench({"a": (None, OK)})
+    bench.caller.watch.show([A])
+    flight = bench.call()
+    bench.timeline.at(0.9, lambda: bench.loop.stall(0.5))
+    bench.timeline.at(1.1, flight.cancel)
+    bench.timeline.run(10.0)
+    assert (bench.endings, bench.pending()) == ([], 0)
+
+
 def test_several_attempts_live_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow first one is given up when the second one answers, and its answer then reaches nobody."""
     signals = list[object]()
@@ -159,7 +180,7 @@ def test_several_attempts_live_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return winner
 
     monkeypatch.setattr(flights, "exchange", two)
-    bench = Bench({"a": (2.0, OK), "b": (1.0, OK)})
+    bench = Bench({"a": (2.0, OK), "b": (1.0, OK)}, ServiceConfig(hedge=HedgeConfig()))
     bench.caller.watch.show([A, B])
     bench.call()
     bench.timeline.run(10.0)
@@ -187,14 +208,19 @@ def test_a_snapshot_that_is_another_already_is_not_waited_for(monkeypatch: pytes
     assert [type(signal) for signal in signals] == [SnapshotChanged]
 
 
-def test_a_stalled_caller_takes_an_answer_late_and_a_timeout_first() -> None:
+def test_what_came_in_a_stall_is_taken_and_no_timeout() -> None:
     bench = Bench({"a": (0.2, OK)}, ServiceConfig(attempt_timeout=0.4, retry=None))
     bench.caller.watch.show([A])
-    bench.call()
-    bench.timeline.at(0.1, lambda: bench.loop.stall(0.2))
-    bench.timeline.run(0.9)
-    assert bench.endings == [(0.1 + 0.2, Ending())]
     bench.timeline.at(1.0, bench.start)
     bench.timeline.at(1.1, lambda: bench.loop.stall(0.5))
     bench.timeline.run(2.0)
-    assert bench.endings[1:] == [(1.1 + 0.5, Ending("timeout"))]
+    assert bench.endings == [(1.1 + 0.5, Ending())]
+
+
+def test_a_timeout_in_a_stall_is_the_callers_own() -> None:
+    bench = Bench({"a": (None, OK)}, ServiceConfig(attempt_timeout=0.4, retry=None))
+    bench.caller.watch.show([A])
+    bench.timeline.at(1.0, bench.start)
+    bench.timeline.at(1.1, lambda: bench.loop.stall(0.5))
+    bench.timeline.run(3.0)
+    assert bench.endings == [(1.1 + 0.5 + LOOK, Ending("stalled"))]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from meshclient.config.policy_shape import RetryConfig
 from meshclient.config.shape import ServiceConfig
-from meshclient.core.call import Call
-from meshclient.core.commands import Attempt
 from meshclient.testing.simulate import Failing, Fault, Load, Poisson, Simulation, Slow, Tier, instances
-from meshclient.testing.simulate.request import Request
 from meshclient.testing.simulate.run import Run
 
-PLAIN = ServiceConfig(retry=None, ejection=None)
+PLAIN = ServiceConfig(retry=None, ejection=None, throttle=None)
 
 
 def layered(*faults: Fault, config: ServiceConfig = PLAIN) -> Simulation:
@@ -45,20 +45,22 @@ def test_an_outage_below_is_passed_on() -> None:
     assert report.detection is None
 
 
-def test_repeats_of_both_layers_multiply_and_are_counted_at_the_bottom() -> None:
-    report = layered(Fault(0.0, 4.0, ("b1", "b2"), Failing), config=ServiceConfig(ejection=None)).run(1)
-    assert report.whole.amplification > 1.2
+def test_a_repeat_is_not_multiplied_below() -> None:
+    """By the headers of production: what the second service does for a repeat it does once."""
+    retry = RetryConfig(attempts=2, budget=1.0, budget_floor=100)
+    fault = Fault(0.0, 60.0, ("b1", "b2"), Failing)
+    tally = Run(layered(fault, config=replace(PLAIN, retry=retry)), 1).tally()
+    counts = Counter(tally.executions["front"].values())
+    assert set(counts) == {2}
+    # Two attempts at the bottom for the first one at the front, one for the second.
+    assert len(tally.sent["back"]) == 3 * sum(counts.values())
 
 
-def test_headers_are_made_for_each_attempt() -> None:
-    """The seam for what production code writes: told of the call, the attempt and the request."""
-    run, seen = Run(layered(), 1), list[tuple[int, str]]()
-
-    def headers(call: Call, attempt: Attempt, request: Request) -> Mapping[str, str]:
-        seen.append((attempt.number, call.method))
-        return {"x-attempt": str(attempt.number)}
-
-    run.caller.headers = headers
-    tally = run.tally()
-    assert len(seen) == len(tally.calls)
-    assert set(seen) == {(1, "GET")}
+def test_time_that_is_over_is_not_spent_below() -> None:
+    """A handler whose caller has given up by the time it would ask the next service does not ask."""
+    slow = Fault(0.0, 4.0, ("f1", "f2"), partial(Slow, factor=100.0))
+    simulation = layered(config=replace(PLAIN, attempt_timeout=0.2))
+    front, back = simulation.tiers
+    tally = Run(replace(simulation, tiers=(replace(front, steps=(slow,)), back)), 1).tally()
+    assert len(tally.sent["front"]) > 100
+    assert tally.sent.get("back", []) == []

@@ -17,7 +17,7 @@ from meshclient.testing.simulate import Recorder, Recording
 from meshclient.testing.simulate.record import Record
 
 A, B = Endpoint("10.0.0.1", 8080, id="a", zone="z1"), Endpoint("10.0.0.2", 8080, id="b")
-PLAIN = ServiceConfig(retry=None, ejection=None, balancer="round_robin")
+PLAIN = ServiceConfig(retry=None, ejection=None, throttle=None, balancer="round_robin")
 
 
 def record(

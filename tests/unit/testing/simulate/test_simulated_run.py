@@ -59,6 +59,11 @@ def test_open_loop_load_comes_at_its_rate() -> None:
     assert report.executions == {1: report.calls}
 
 
+def test_each_seed_has_arrivals_of_its_own() -> None:
+    one, other = (Run(calm(Load(Poisson(50.0))), seed).tally().calls[0].began for seed in (1, 2))
+    assert one != other
+
+
 def test_closed_loop_workers_wait_for_their_answers() -> None:
     report = calm(Load(Closed(workers=4))).run(1)
     # 4 workers, each of which waits 10.8 ms on average (a lognormal's mean is exp(0.4 ** 2 / 2) times its median).

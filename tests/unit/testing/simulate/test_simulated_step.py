@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -20,11 +21,12 @@ from meshclient.testing.simulate import (
     Simulation,
     Slow,
     Tier,
+    Unreachable,
     instances,
 )
 from meshclient.testing.simulate.step import Step
 
-PLAIN = ServiceConfig(retry=None, ejection=None, balancer="round_robin")
+PLAIN = ServiceConfig(retry=None, ejection=None, throttle=None, balancer="round_robin")
 
 
 def run(*steps: Step, config: ServiceConfig = PLAIN, count: int = 2) -> Report:
@@ -37,6 +39,12 @@ def test_a_fault_begins_and_ends() -> None:
     assert [each.success_rate for each in report.slices] == [1, 1, 0, 0, 1, 1]
     assert report.failed == {"server_error": report.calls - report.whole.succeeded}
     assert (report.recovery, report.settled.begin, report.settled.end) == (0.0, 2.0, 4.0)
+
+
+def test_an_instance_that_cannot_be_reached_costs_the_limit_for_connecting() -> None:
+    report = run(Fault(2.0, 4.0, ("i1",), lambda _: Unreachable()), config=replace(PLAIN, connect_timeout=0.7), count=1)
+    assert set(report.failed) == {"connect_timeout"}
+    assert report.settled.p50 == pytest.approx(0.7)
 
 
 def test_a_fault_may_be_followed_by_a_weak_recovery() -> None:

@@ -40,7 +40,7 @@ def _three_layers(config: ServiceConfig) -> Simulation:
         Tier("middle", instances(3, prefix="m"), config),
         Tier("back", instances(3, prefix="b"), config, (Fault(3.0, 13.0, ("b1", "b2", "b3"), Failing),)),
     )
-    return Simulation("three_layers", tiers, Load(Poisson(60.0)), duration=15.0)
+    return Simulation("three_layers", tiers, Load(Poisson(100.0)), duration=18.0)
 
 
 def _overload(config: ServiceConfig) -> Simulation:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from meshclient.config.policy_shape import HedgeConfig
 from meshclient.testing.simulate.behaviour import Healthy
 from meshclient.testing.simulate.instance import instances
 from meshclient.testing.simulate.latency import Constant
@@ -26,6 +27,10 @@ _ATTEMPT = 1.0
 _HURRY = 0.3
 
 
+def _hedged(config: ServiceConfig) -> ServiceConfig:
+    return replace(config, hedge=config.hedge or HedgeConfig())
+
+
 def _slow_one(config: ServiceConfig) -> Simulation:
     steps = (Fault(2.0, 10.0, ("i1",), partial(Slow, factor=40.0)),)
     tier = Tier("orders", instances(8), config, steps)
@@ -40,12 +45,12 @@ def _half_hang(config: ServiceConfig) -> Simulation:
 
 def _all_slow_hedged(config: ServiceConfig) -> Simulation:
     steps = (Fault(15.0, 27.0, ("i1", "i2", "i3"), partial(Slow, factor=10.0)),)
-    tier = Tier("orders", instances(3), config, steps)
+    tier = Tier("orders", instances(3), _hedged(config), steps)
     return Simulation("all_slow_hedged", (tier,), Load(Poisson(60.0)), duration=27.0)
 
 
 def _stall(config: ServiceConfig) -> Simulation:
-    tier = Tier("orders", instances(3, Healthy(Constant(0.02))), replace(config, attempt_timeout=_HURRY))
+    tier = Tier("orders", instances(3, Healthy(Constant(0.02))), replace(_hedged(config), attempt_timeout=_HURRY))
     return Simulation("stall", (tier,), Load(Poisson(200.0)), duration=8.0, stalls=(Stall(5.0, 0.5),))
 
 
@@ -73,7 +78,7 @@ SCENARIOS = (
     ),
     Scenario(
         "stall",
-        "the caller's own event loop stalls for 500 ms",
+        "the caller's own event loop stalls for 500 ms, hedging is on",
         _stall,
         (
             NO_EJECTION,

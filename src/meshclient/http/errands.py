@@ -1,0 +1,90 @@
+"""Work beside a call that the call does not wait for; where the colours differ, and not generated therefore.
+
+A coroutine becomes a task of the running loop. A blocking call runs on a thread that the discovery runtime owns and
+starts for it, as those of resolvers do; where no thread can be started it is left undone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from meshclient.discovery.runtime.background import CLOSE_TIMEOUT
+from meshclient.discovery.runtime.blocking import off_loop
+from meshclient.discovery.runtime.loop import background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from meshclient.discovery.runtime.loop import Job
+
+# Work that is under way when its owner is closed may end within this many seconds; an end by cancellation is as good.
+GRACE = CLOSE_TIMEOUT
+
+
+class AsyncErrands:
+    """Coroutines under way beside the calls."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, errand: Callable[[], Coroutine[object, object, None]], ended: Callable[[], None]) -> None:
+        """Begin `errand`, which must raise nothing but cancellation; `ended` is called when it is over, or was not."""
+        task = asyncio.get_running_loop().create_task(errand())
+        # A loop holds its tasks weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: ended())
+
+    async def aclose(self) -> None:
+        """Let what is under way on this loop end within `GRACE` seconds, cancel the rest, and wait for that."""
+        loop = asyncio.get_running_loop()
+        own = {task for task in self._tasks if task.get_loop() is loop}
+        if own:
+            _, late = await asyncio.wait(own, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        for task in self._tasks - own:
+            # Another thread's loop, or one that is closed and whose tasks will never go on.
+            with suppress(RuntimeError):
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+class Errands:
+    """Blocking calls under way beside the calls."""
+
+    def __init__(self) -> None:
+        self._jobs: set[Job] = set()
+
+    def begin(self, errand: Callable[[], None], ended: Callable[[], None]) -> None:
+        """Begin `errand`, which must raise nothing; `ended` is called when it is over, or was not begun."""
+
+        async def carry() -> None:
+            # No thread is to be had: what nobody waits for is left undone.
+            with suppress(RuntimeError):
+                await off_loop(errand)
+
+        try:
+            job = background().run(carry, survives_fork=False)
+        except RuntimeError:
+            ended()
+            return
+        self._jobs.add(job)
+        job.ended.add_done_callback(lambda _: self._over(job, ended))
+
+    def close(self) -> None:
+        """Let what is under way end within `GRACE` seconds; then it is no longer waited for."""
+        from concurrent.futures import wait
+
+        jobs = set(self._jobs)
+        if jobs:
+            wait([job.ended for job in jobs], GRACE)
+            for job in jobs:
+                background().cancel(job)
+
+    def _over(self, job: Job, ended: Callable[[], None]) -> None:
+        self._jobs.discard(job)
+        ended()
