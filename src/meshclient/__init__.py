@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meshclient.errors import (
+        CircuitOpen,
         ConfigError,
         DeadlineExceeded,
         MeshError,
         NoEndpoints,
+        Overloaded,
         PluginError,
         PluginNotFound,
         RejectedError,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         ServiceNotFound,
     )
     from meshclient.http import AsyncClient, AsyncMeshTransport, Client, MeshTransport
+    from meshclient.http.ambient import override
     from meshclient.mesh import Mesh
     from meshclient.model.endpoint import Endpoint
 
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncClient": "meshclient.http._async.client",
     "AsyncMeshTransport": "meshclient.http._async.transport",
+    "CircuitOpen": "meshclient.errors",
     "Client": "meshclient.http._sync.client",
     "ConfigError": "meshclient.errors",
     "DeadlineExceeded": "meshclient.errors",
@@ -44,17 +48,20 @@ _HOMES = {
     "MeshError": "meshclient.errors",
     "MeshTransport": "meshclient.http._sync.transport",
     "NoEndpoints": "meshclient.errors",
+    "Overloaded": "meshclient.errors",
     "PluginError": "meshclient.errors",
     "PluginNotFound": "meshclient.errors",
     "RejectedError": "meshclient.errors",
     "ResolutionError": "meshclient.errors",
     "ResolverUnavailable": "meshclient.errors",
     "ServiceNotFound": "meshclient.errors",
+    "override": "meshclient.http.ambient",
 }
 
 __all__ = [
     "AsyncClient",
     "AsyncMeshTransport",
+    "CircuitOpen",
     "Client",
     "ConfigError",
     "DeadlineExceeded",
@@ -63,6 +70,7 @@ __all__ = [
     "MeshError",
     "MeshTransport",
     "NoEndpoints",
+    "Overloaded",
     "PluginError",
     "PluginNotFound",
     "RejectedError",
@@ -70,6 +78,7 @@ __all__ = [
     "ResolverUnavailable",
     "ServiceNotFound",
     "__version__",
+    "override",
 ]
 
 

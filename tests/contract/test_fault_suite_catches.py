@@ -35,6 +35,7 @@ class Forgetful:
 def test_an_outage_that_passes_for_an_empty_list_is_caught() -> None:
     with CalledService(Forgetful(), "orders", 10.0) as service:
         service.until(lambda s: isinstance(s, Failed), "the end of the watch")
+        service.until(lambda s: isinstance(s, Ready), "the next")
         with pytest.raises(AssertionError, match="Empty"):
             service.was_never_empty()
         with pytest.raises(AssertionError, match="without a reason"):

@@ -59,6 +59,7 @@ class NameserverFaults(FaultSuite):
         case(OVER_TCP, LinkFault(garbage=60), says=[NO_ANSWER]),
     )
     truncation = (case(OVER_TCP, LinkFault(close_after=20), says=[NO_ANSWER]),)
+    late = case(DnsFault(delay=0.1))
     slow = case(DnsFault(delay=1.2 * IMPATIENT), says=[NO_ANSWER])
     denial = (NO_ANSWER, "REFUSED")
 

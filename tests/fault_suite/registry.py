@@ -33,8 +33,8 @@ class FaultyRegistry:
         within: seconds that any change, or the report of an outage, may take.
         repeats: False where a resolver tells an outage once and not again while it lasts.
         secrets: texts given to the resolver that nobody may be shown.
-        gone, silence, half_open, errors, throttles, garbage, truncation, slow: the faults of a scenario as this
-            registry's protocol has them, and the words in which each is told.
+        gone, silence, half_open, errors, throttles, garbage, truncation, late, slow: the faults of a scenario as
+            this registry's protocol has them, and the words in which each is told.
         denial: words of the report that the registry refuses the resolver's credentials.
         loss: words of the report where a registry without its data is a failure and no empty list.
     """
@@ -58,6 +58,7 @@ class FaultyRegistry:
     )
     garbage: ClassVar[Sequence[Case]] = (case(replaced("<html>It works!</html>"), says=["malformed", "It works!"]),)
     truncation: ClassVar[Sequence[Case]] = (case(HttpFault(truncate=20), says=["broke off"]),)
+    late: ClassVar[Case] = case(HttpFault(delay=0.1))
     slow: ClassVar[Case] = case(HttpFault(delay=1.2 * IMPATIENT))
     denial: ClassVar[tuple[str, ...]] = ()
     loss: ClassVar[tuple[str, ...]] = ()

@@ -76,7 +76,7 @@ class FaultSuite(FaultyRegistry):
             for each in self.gone:
                 self.apply(*each.faults)
                 failed = service.fails(each.says, since=begun, places=self.places(0, 1))
-                if self.repeats:
+                if self.repeats and each is self.gone[0]:
                     again = service.fails(each.says, since=begun, places=self.places(0, 1), but=failed)
                     assert again.at == failed.at
                 self.lift()
@@ -110,7 +110,7 @@ class FaultSuite(FaultyRegistry):
     def test_slow_in_time(self) -> None:
         """An answer that is late and within the limit is an answer."""
         name, _ = self.written(0)
-        self.apply(*self.slow.faults)
+        self.apply(*self.late.faults)
         with self.called(name, PATIENT) as service:
             service.lists(self.places(0))
             self.write(name, [1])
@@ -175,10 +175,12 @@ class FaultSuite(FaultyRegistry):
             self.lose_data()
             if self.loss:
                 service.fails(self.loss, since=begun, places=self.places(0, 1))
-            self.prepare()
+                self.prepare()
             empty = service.until(lambda s: isinstance(s, Empty), "an empty registry")
             assert sorted(e.authority for e in empty.endpoints) == self.places(0, 1)
             assert service.call().state == "empty"
+            if not self.loss:
+                self.prepare()
             self.write(name, [2])
             service.lists(self.places(2))
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import meshclient
-from meshclient.model.events import SnapshotUpdated
+from meshclient.model.events import SnapshotUpdated, StoreChanged
 
 if TYPE_CHECKING:
     from meshclient.model.events import Event
@@ -36,6 +36,7 @@ def test_an_observer_may_ask_for_the_state_of_its_service(backends: Backends) ->
     seen: list[tuple[str, int]] = []
 
     def observer(event: Event) -> None:
+        assert not isinstance(event, StoreChanged)
         service = http.mesh.service(event.service)
         seen.append((type(event).__name__, len(service.balancer.status(service.clock()))))
 

@@ -15,7 +15,7 @@ from meshclient.core.balance.hashing import hash64, identity, rehash, words
 from meshclient.core.balance.keyed import LOOKS, PLACES, Keyed, Table
 from meshclient.core.balance.maglev import MaglevTable, maglev
 from meshclient.core.balance.node import Node
-from meshclient.core.balance.picker import DRAWS, Picker, Uniform
+from meshclient.core.balance.picker import DRAWS, Picker
 from meshclient.core.balance.ring_hash import Ring, ring_hash
 from meshclient.model.endpoint import Endpoint
 from unit.core.fleet import endpoint, nodes
@@ -215,7 +215,7 @@ def test_an_endpoint_that_left_and_came_back_is_picked_with_its_new_history(
 
 
 @pytest.mark.parametrize("factory", [ring_hash, maglev])
-def test_calls_without_a_key_are_spread_by_weight(factory: Callable[[Uniform], Picker]) -> None:
+def test_calls_without_a_key_are_spread_by_weight(factory: Callable[[Callable[[], float]], Picker]) -> None:
     grid = iter(range(4000))
     picker = factory(lambda: next(grid) / 4000)
     listed = nodes([1.0, 2.0, 1.0])

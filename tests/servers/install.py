@@ -13,7 +13,7 @@ from pathlib import Path
 # As a script, this folder heads sys.path, where its dns.py would hide dnspython's package of that name.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from servers import consul, dns, dynamodb_local, etcd, eureka  # noqa: E402
+from servers import consul, dns, dynamodb_local, etcd, eureka, redis  # noqa: E402
 from servers.errors import ServerError  # noqa: E402
 from servers.process import unsupported  # noqa: E402
 from servers.requirement import required  # noqa: E402
@@ -43,6 +43,12 @@ def install_dynamodb_local() -> str:
     return f"dynamodb local {dynamodb_local.program_version(path)} {path}"
 
 
+def install_redis() -> str:
+    """Redis, from the distribution's package."""
+    path = redis.install()
+    return f"redis {redis.program_version(path)} {path}"
+
+
 def install_dns() -> str:
     """Knot, or BIND where Knot cannot be had."""
     if dns.locate("knot") is None and dns.locate("bind") is not None:
@@ -65,6 +71,7 @@ INSTALLERS = {
     "dynamodb local": install_dynamodb_local,
     "etcd": install_etcd,
     "eureka": install_eureka,
+    "redis": install_redis,
 }
 
 

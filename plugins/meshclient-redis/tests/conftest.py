@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from meshclient.mesh.circuit_news import CircuitChanged
-    from meshclient.mesh.circuit_store import CircuitStore, StoreChanged
+    from meshclient.mesh.circuit_store import CircuitStore
+    from meshclient.model.events import CircuitChanged, StoreChanged
 
 WITHIN = 10.0
 # Open for a tenth of a second, so that tests do not wait.

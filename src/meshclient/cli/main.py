@@ -43,7 +43,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "watch": Entry("meshclient.cli.watch:watch", "Follow where a service is."),
         "call": Entry("meshclient.cli.call:call", "Send a request to a service."),
         "register": Entry("meshclient.cli.register:register", "Keep an instance in a registry while a command runs."),
-        "simulate": Entry("meshclient.cli.simulate:simulate", "See in virtual time what a configuration does in trouble."),
+        "simulate": Entry("meshclient.cli.simulate:simulate", "See in virtual time what a configuration does."),
         "plugins": Entry("meshclient.cli.plugins:plugins", "List what is built in and what is installed."),
         "config": Entry("meshclient.cli.config:config", "Show the configuration and its origins."),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
 from meshclient.config.kinds import Kind, Written, listed_or_texts, shown
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SHADOWED = ("ejection", "retry", "hedge", "throttle", "circuit", "limit")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# With a query, but with nothing that a client would have to quote, and no fragment.
+_PATH = re.compile(r'/[!"$-;=?-~]*')
 _MOST_FACTOR = 1000.0
 
 
@@ -36,6 +39,39 @@ def _shadow(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or any(item not in SHADOWED for item in value):
         raise ConfigError(f"{shown(value)} is not a list of policies: write some of {', '.join(SHADOWED)}")
     return tuple(dict.fromkeys(value))
+
+
+def _cookie(value: object) -> str:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise ConfigError(f"{shown(value)} is not a cookie's name: write one such as 'mesh-endpoint'")
+    return value
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
+        raise ConfigError(f"{shown(value)} is not a path on the endpoint: write one such as '/healthz'")
+    return value
+
+
+def _optional_count(value: object) -> int | None:
+    if value is False or value is None:
+        return None
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{shown(value)} is out of place: write a whole number from 1, or false for any")
+    return value
+
+
+def _strategy(value: object) -> Callable[[object], object] | None:
+    if value is False or value is None:
+        return None
+    if isinstance(value, type) or not callable(value):
+        raise ConfigError(
+            f"{shown(value)} is no strategy: give an object of tenacity's, such as tenacity.wait_fixed(1), as a "
+            "keyword argument or with a call; files, variables and --set cannot hold one"
+        )
+    if iscoroutinefunction(value) or iscoroutinefunction(type(value).__call__):
+        raise ConfigError(f"{shown(value)} is asynchronous: give a strategy that decides without waiting")
+    return value
 
 
 def _factor(least: float) -> Callable[[object], float]:
@@ -61,5 +97,10 @@ def _write_share(value: float | None) -> Written:
 
 HASH_KEY = Kind(_hash_key, lambda value: str(value) if value else False, spelled=str)
 SHADOW = Kind(_shadow, spelled=listed_or_texts)
+# Not even a written one can be read again.
+STRATEGY = Kind(_strategy, lambda value: False if value is None else value)
 FACTOR = Kind(_factor(1.0))
 OPTIONAL_SHARE = Kind(_share, _write_share)
+COOKIE = Kind(_cookie, spelled=str)
+PATH = Kind(_path, spelled=str)
+OPTIONAL_COUNT = Kind(_optional_count, lambda value: False if value is None else value)

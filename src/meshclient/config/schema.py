@@ -10,7 +10,17 @@ from typing import TypeAlias
 
 from meshclient.config import kinds, policy_kinds
 from meshclient.config.kinds import Kind
-from meshclient.config.policy_shape import EjectionConfig, HedgeConfig, RetryConfig, ThrottleConfig
+from meshclient.config.policy_shape import (
+    CircuitConfig,
+    EjectionConfig,
+    HealthConfig,
+    HedgeConfig,
+    LimitConfig,
+    RetryConfig,
+    SessionConfig,
+    SubsetConfig,
+    ThrottleConfig,
+)
 from meshclient.config.shape import DiscoveryConfig, MeshConfig, ServiceConfig, TelemetryConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
@@ -72,6 +82,9 @@ _RETRY = Table(
         "budget_floor": kinds.RATE,
         "backoff": kinds.BACKOFF,
         "methods": kinds.METHODS,
+        "wait": policy_kinds.STRATEGY,
+        "stop": policy_kinds.STRATEGY,
+        "retry": policy_kinds.STRATEGY,
     },
     switch=True,
 )
@@ -93,14 +106,68 @@ _THROTTLE = Table(
     switch=True,
 )
 _HEDGE = Table(HedgeConfig, {"extra": kinds.RATIO, "quantile": policy_kinds.OPTIONAL_SHARE}, switch=True, off=True)
+_CIRCUIT = Table(
+    CircuitConfig,
+    {
+        "ratio": kinds.RATIO,
+        "window": kinds.BOUND,
+        "min_calls": kinds.COUNT,
+        "consecutive": policy_kinds.OPTIONAL_COUNT,
+        "open": kinds.BACKOFF,
+        "store": kinds.TEXT,
+    },
+    switch=True,
+    off=True,
+)
+_LIMIT = Table(
+    LimitConfig,
+    {
+        "concurrency": kinds.COUNT,
+        "queue": kinds.PLACE,
+        "patience": kinds.BOUND,
+        "adaptive": kinds.SWITCH,
+        "endpoint": kinds.PLACE,
+    },
+    switch=True,
+    off=True,
+)
+_SUBSET = Table(
+    SubsetConfig,
+    {"size": kinds.COUNT, "position": kinds.PLACE, "peers": kinds.PLACE, "fleet": kinds.COUNT},
+    switch=True,
+    off=True,
+)
+_SESSION = Table(SessionConfig, {"cookie": policy_kinds.COOKIE, "secret_file": kinds.FOLDER}, switch=True, off=True)
+_HEALTH = Table(
+    HealthConfig,
+    {
+        "path": policy_kinds.PATH,
+        "tcp": kinds.SWITCH,
+        "interval": kinds.BOUND,
+        "timeout": kinds.BOUND,
+        "healthy": kinds.COUNT,
+        "unhealthy": kinds.COUNT,
+        "jitter": kinds.RATIO,
+    },
+    switch=True,
+    off=True,
+)
 _DEFAULTS: Mapping[str, Node] = {
     **_TIMES,
     "connect_timeout": kinds.BOUND,
     "balancer": kinds.BALANCER,
     "hash_key": policy_kinds.HASH_KEY,
+    "session": _SESSION,
+    "slow_start": kinds.OPTIONAL_SPAN,
+    "load_reports": kinds.SWITCH,
+    "zone_aware": kinds.SWITCH,
+    "subset": _SUBSET,
     "retry": _RETRY,
     "ejection": _EJECTION,
+    "health": _HEALTH,
     "throttle": _THROTTLE,
+    "circuit": _CIRCUIT,
+    "limit": _LIMIT,
     "hedge": _HEDGE,
     "shadow": policy_kinds.SHADOW,
 }
@@ -117,6 +184,7 @@ ROOT = Table(
     {
         "resolver": kinds.TEXT,
         "domains": kinds.DOMAINS,
+        "zone": kinds.TEXT,
         "mode": kinds.MODE,
         "state_dir": kinds.FOLDER,
         "discovery": DISCOVERY,

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from meshclient.config.policy_shape import EjectionConfig, HashKey, HedgeConfig, RetryConfig, ThrottleConfig
+from meshclient.config.policy_shape import (
+    CircuitConfig,
+    EjectionConfig,
+    HashKey,
+    HealthConfig,
+    HedgeConfig,
+    LimitConfig,
+    RetryConfig,
+    SessionConfig,
+    SubsetConfig,
+    ThrottleConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,9 +70,19 @@ class ServiceConfig:
         balancer: ``p2c``, ``round_robin``, ``weighted_random``, ``least_request``, ``ring_hash``, ``maglev``, or a name
             that a plugin brings; an unknown one is a PluginError when the mesh is made.
         hash_key: what calls are sticky by, or None for nothing.
+        session: stays with an endpoint, or None for no sessions.
+        slow_start: seconds in which an endpoint that is new, or back from ejection, comes to its full share; None for
+            at once (Envoy's rule).
+        load_reports: whether what endpoints say of their load (``endpoint-load-metrics``) changes their share.
+        zone_aware: whether calls stay in the caller's zone, where that is known and the service large enough.
+        subset: of a large fleet, or None for all of it.
         retry: the policy, or None for none.
         ejection: the policy, or None for none.
+        health: how endpoints are checked beside their calls, or None for not at all; in the background only, where
+            the mode is ``background``.
         throttle: the policy, or None for none.
+        circuit: the policy, instead of the throttle, or None for none.
+        limit: the policy, or None for none.
         hedge: the policy, or None for none.
         shadow: policies that only report what they would have done.
         endpoints: where the service listens, instead of what a resolver says; empty: ask the resolver.
@@ -74,8 +95,16 @@ class ServiceConfig:
     balancer: str = "p2c"
     retry: RetryConfig | None = RetryConfig()
     hash_key: HashKey | None = None
+    session: SessionConfig | None = None
+    slow_start: float | None = 30.0
+    load_reports: bool = False
+    zone_aware: bool = True
+    subset: SubsetConfig | None = None
     ejection: EjectionConfig | None = EjectionConfig()
+    health: HealthConfig | None = None
     throttle: ThrottleConfig | None = ThrottleConfig()
+    circuit: CircuitConfig | None = None
+    limit: LimitConfig | None = None
     hedge: HedgeConfig | None = None
     shadow: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
@@ -119,6 +148,7 @@ class MeshConfig:
     Args:
         resolver: URI, or URIs joined by ``|`` and ``+``; empty for none.
         domains: hosts under these are services, as single-label hosts are.
+        zone: the zone this process runs in, empty where it is not known.
         mode: whether discovery runs on a background thread, or only while a call waits for it.
         state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
         discovery: how lists are kept.
@@ -132,6 +162,7 @@ class MeshConfig:
     # Out of repr(), since an address may hold a token.
     resolver: str = field(default="", repr=False)
     domains: tuple[str, ...] = ("mesh",)
+    zone: str = ""
     mode: Mode = "background"
     state_dir: str = ""
     discovery: DiscoveryConfig = DiscoveryConfig()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.core.balance.balancer import Balancer
+    from meshclient.core.balance.balancer import Balancer, Key
     from meshclient.core.balance.picker import Uniform
     from meshclient.core.circuit import Circuit
     from meshclient.core.hedge import Hedging
@@ -72,6 +72,7 @@ class Call:
         obstacle: why the request body cannot be sent again, or empty; asked after a failure only.
         key: what a consistent hash goes by, or None.
         hedge: whether its body allows two attempts at once.
+        stuck: the endpoint that its session stays with while that can be used, or None.
         chained: whether it is made on behalf of a request that is itself a repeat, so that whoever sent that already
             repeats for it.
         priority: how important it is where not all calls find room; 0 is most.
@@ -86,6 +87,7 @@ class Call:
     retry: RetryPolicy
     obstacle: Callable[[], str]
     key: str | None = None
+    stuck: Key | None = None
     hedge: bool = False
     chained: bool = False
     priority: int = 0

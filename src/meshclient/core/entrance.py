@@ -65,21 +65,33 @@ def _queue(call: Call, service: Service, limiter: Limiter) -> Generator[Command,
     turn = limiter.enter(call.priority, service.clock())
     if isinstance(turn, Refusal):
         _tell(service, "overloaded", turn)
-        raise Overloaded(f"too many calls to {service.name!r} are under way: {turn.reason}", turn.retry_after)
+        raise _overloaded(service, turn)
     try:
-        while not turn.came:
+        while not _came(turn):
             left = min(turn.patience, call.deadline.remaining(service.clock()))
-            if isinstance((yield Wait(left, turn=turn)), TurnCame) or turn.came:
+            woken = isinstance((yield Wait(left, turn=turn)), TurnCame)
+            if _came(turn):
                 break
             if call.deadline.expired(service.clock()):
                 raise DeadlineExceeded(f"the call's turn at {service.name!r} did not come in time")
-            refusal = Refusal(f"its turn did not come within {turn.patience:.3g}s", turn.patience)
-            _tell(service, "overloaded", refusal)
-            raise Overloaded(f"too many calls to {service.name!r} are under way: {refusal.reason}", turn.patience)
+            refusal = turn.refusal
+            if refusal is None and not woken:
+                refusal = Refusal(f"its turn did not come within {turn.patience:.3g}s", turn.patience)
+            if refusal is not None:
+                _tell(service, "overloaded", refusal)
+                raise _overloaded(service, refusal)
     except BaseException:
         turn.leave(Mark.NEUTRAL, None, service.clock())
         raise
     return turn
+
+
+def _came(turn: Turn) -> bool:
+    return turn.came
+
+
+def _overloaded(service: Service, refusal: Refusal) -> Overloaded:
+    return Overloaded(f"too many calls to {service.name!r} are under way: {refusal.reason}", refusal.retry_after)
 
 
 def _tell(service: Service, why: str, refusal: Refusal) -> None:

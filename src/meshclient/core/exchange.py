@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from meshclient.core.circuit import mark_of
 from meshclient.core.commands import Attempt, Cancel, Finished, Start, Wait
 from meshclient.core.entrance import enter
-from meshclient.core.race import race
+from meshclient.core.race import SLACK, race
 from meshclient.core.record import finish, late, report
 from meshclient.core.resolution import next_pick
 from meshclient.core.retry import Refusal, Retry, Situation, Trial
@@ -64,7 +64,7 @@ def exchange(call: Call, service: Service) -> Generator[Command, Signal | None, 
 
 def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None, Attempt]:
     tried: list[Key] = []
-    stale = 0
+    stale, paused = 0, 0.0
     while True:
         pick = yield from next_pick(call, service, tried)
         tried.append(pick.endpoint.key)
@@ -72,13 +72,13 @@ def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None,
         ended = yield from _send(call, service, attempt, tried)
         attempt, now = ended.attempt, service.clock()
         outcome = finish(call, service, ended, now)
-        if outcome.kind is Kind.OK and (call.retry.retry is None or not call.retry.retry(_trial(call, attempt, now))):
+        if outcome.kind is Kind.OK and call.retry.retry is None:
             report(call, attempt, "", now)
             return attempt
         if outcome.kind is Kind.STALE_CONNECTION and stale < FREE_STALE:
             stale += 1
         situation = Situation(
-            number=max(1, len(tried) - stale),
+            number=(number := max(1, len(tried) - stale)),
             idempotent=call.idempotent,
             method=call.method,
             obstacle=call.obstacle,
@@ -86,16 +86,23 @@ def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None,
             remaining=call.deadline.remaining(now),
             now=now,
             chance=service.uniform(),
-            trial=_trial(call, attempt, now),
+            trial=Trial(number, now - call.started, attempt.raw, paused),
             chained=call.chained,
         )
-        decision = call.retry.decide(outcome, situation, service.budget)
+        try:
+            decision = call.retry.decide(outcome, situation, service.budget)
+        except BaseException:
+            # A user's strategy failed; that is nothing the endpoint did.
+            report(call, attempt, "the retry strategy failed", now)
+            attempt.pick.done(outcome, now)
+            raise
         if isinstance(decision, Retry) and "retry" in service.shadow:
             service.shadow.would("retry", f"tried again after {decision.delay:.3g}s: {outcome.kind}")
             decision = Refusal("repeats are in shadow mode")
         if isinstance(decision, Refusal):
             _give_up(call, service, attempt, decision.reason, now)
             return attempt
+        paused += decision.delay
         reason = f"{outcome.kind}: tried again after {decision.delay:.3g}s"
         report(call, attempt, reason, now)
         attempt.pick.done(outcome, now)
@@ -114,7 +121,8 @@ def _send(
         alone = min(alone, service.hedging.began(attempt.pick.started))
     try:
         yield Start(attempt)
-        signal = yield Wait(alone)
+        # Where two may be in flight, the driver tells a slow endpoint from a busy process while it waits for them.
+        signal = yield Wait(alone + SLACK if call.hedge and alone == attempt.timeout else alone)
         if isinstance(signal, Finished):
             return signal
         if alone == attempt.timeout:
@@ -128,11 +136,7 @@ def _send(
 
 def _give_up(call: Call, service: Service, attempt: Attempt, reason: str, now: float) -> None:
     report(call, attempt, reason, now)
-    if service.emit is not None:
+    if reason and service.emit is not None:
         service.emit(RetryRefused(service.name, attempt.number, reason))
     if attempt.outcome.status is None:
         attempt.pick.done(attempt.outcome, now)
-
-
-def _trial(call: Call, attempt: Attempt, now: float) -> Trial:
-    return Trial(attempt.number, now - call.started, attempt.raw)

@@ -25,6 +25,8 @@ def finish(call: Call, service: Service, ended: Finished, now: float) -> Outcome
     """Write down how an attempt ended; the outcome as it reflects on its endpoint."""
     attempt, outcome, waited = ended.attempt, ended.outcome, ended.waited
     pick, took = attempt.pick, now - attempt.pick.started
+    # Both parts of the waiting may be the same time: standing still while no connection was free.
+    latency = max(0.0, took - waited)
     if outcome.kind in (Kind.TIMEOUT, Kind.CONNECT_TIMEOUT) and attempt.timeout < FAIR_SHARE * call.full_timeout:
         # The call's time was up, not the endpoint's: it had only what was left over by the list, or by others.
         outcome = Outcome(Kind.CANCELLED, detail=f"cut short by the deadline after {attempt.timeout:.3g}s")
@@ -32,9 +34,9 @@ def finish(call: Call, service: Service, ended: Finished, now: float) -> Outcome
         service.unreached()
     attempt.outcome = outcome
     if outcome.status is not None:
-        pick.answer(took - waited if outcome.kind is Kind.OK else None)
+        pick.answer(latency if outcome.kind is Kind.OK else None)
     if call.hedge and service.hedging is not None and outcome.kind in (Kind.OK, Kind.TIMEOUT):
-        service.hedging.observe(took - waited, now)
+        service.hedging.observe(latency, now)
     if service.emit is not None:
         service.emit(AttemptFinished(service.name, pick.endpoint, attempt.number, outcome, took))
     return outcome

@@ -38,7 +38,7 @@ def _pick(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) ->
         if call.deadline.expired(now):
             # Sent now it could only fail, and would count against an endpoint that had no time to answer.
             raise DeadlineExceeded(f"no time is left for attempt {len(tried) + 1} at {service.name!r}")
-        if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key):
+        if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key, stuck=call.stuck):
             return pick
         raise NoEndpoints(f"every endpoint of {service.name!r} is draining, says {snapshot.source}")
     if isinstance(answer, Empty):

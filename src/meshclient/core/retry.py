@@ -5,7 +5,7 @@ Read `decide` from top to bottom: it is the whole rule, in the order in which th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshclient.model.outcome import Kind, Repeat, Sent
@@ -44,14 +44,18 @@ class Trial:
     """An attempt as a user's own strategy sees it.
 
     Args:
-        number: counted from 1.
+        number: counted from 1, those on stale connections aside.
         elapsed: seconds since the call began.
-        raw: the response, or the exception.
+        raw: the response, or the exception; None where the driver has neither.
+        paused: seconds spent between attempts so far.
+        pause: seconds until another attempt, if there is one; known to `RetryPolicy.stop` only.
     """
 
     number: int
     elapsed: float
     raw: object
+    paused: float = 0.0
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ class RetryPolicy:
         wait: seconds to pause, instead of `first` and `limit`.
         stop: whether there were attempts enough, instead of `attempts`.
         retry: whether an ending, be it a success, asks for another attempt, instead of `meshclient.model.outcome`.
-            What may have been executed is still not repeated unless that does no harm.
+            What may have been executed is still not repeated unless that does no harm, and a connection that its
+            server had closed before is not asked about: that was no attempt yet.
+
+    What these three raise is raised by `decide`.
     """
 
     attempts: int = 3
@@ -105,10 +112,18 @@ class RetryPolicy:
     retry: Callable[[Trial], bool] | None = None
 
     def decide(self, outcome: Outcome, at: Situation, budget: RetryBudget) -> Retry | Refusal:
-        """The next step after a failed attempt. Spends one retry of `budget` when the answer is Retry."""
-        if reason := self._final(outcome, at) or self._unsafe(outcome, at) or self._enough(at) or at.obstacle():
+        """The next step after an attempt that failed, or that `retry` is to judge.
+
+        Spends one retry of `budget` when the answer is Retry. A success that needs no repeat is refused one without
+        a reason, where `retry` says so.
+        """
+        if not self._wanted(outcome, at):
+            return Refusal(self._final(outcome))
+        if reason := self._unsafe(outcome, at):
             return Refusal(reason)
         delay = self.delay(outcome, at)
+        if reason := self._enough(at, delay) or at.obstacle():
+            return Refusal(reason)
         if at.remaining <= 0:
             return Refusal("the deadline has passed")
         if delay >= at.remaining:
@@ -117,10 +132,15 @@ class RetryPolicy:
             return Refusal("the service's retry budget is spent")
         return Retry(delay)
 
-    def _final(self, outcome: Outcome, at: Situation) -> str:
-        if self.retry is not None:
-            return "" if self.retry(at.trial) else f"the retry strategy takes {outcome.kind} for final"
-        return f"{outcome.kind} is final" if outcome.verdict.repeat is Repeat.NEVER else ""
+    def _wanted(self, outcome: Outcome, at: Situation) -> bool:
+        if self.retry is not None and outcome.kind is not Kind.STALE_CONNECTION:
+            return self.retry(at.trial)
+        return outcome.verdict.repeat is not Repeat.NEVER
+
+    def _final(self, outcome: Outcome) -> str:
+        if self.retry is None:
+            return f"{outcome.kind} is final"
+        return "" if outcome.kind is Kind.OK else f"the retry strategy takes {outcome.kind} for final"
 
     def _unsafe(self, outcome: Outcome, at: Situation) -> str:
         if outcome.verdict.sent is Sent.NO:
@@ -133,9 +153,10 @@ class RetryPolicy:
             return "the request that this call serves is itself a repeat: whoever sent it tries again"
         return ""
 
-    def _enough(self, at: Situation) -> str:
+    def _enough(self, at: Situation, delay: float) -> str:
         if self.stop is not None:
-            return f"the stop strategy ended it after attempt {at.number}" if self.stop(at.trial) else ""
+            enough = self.stop(replace(at.trial, pause=delay))
+            return f"the stop strategy ended it after attempt {at.number}" if enough else ""
         return f"attempt {at.number} of {self.attempts} was the last" if at.number >= self.attempts else ""
 
     def delay(self, outcome: Outcome, at: Situation) -> float:

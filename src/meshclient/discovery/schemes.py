@@ -54,6 +54,8 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "etcd": "meshclient-etcd",
         "eureka": "meshclient-eureka",
         "kubernetes": "meshclient-kubernetes",
+        "redis": "meshclient-redis",
+        "rediss": "meshclient-redis",
         "route53": "meshclient-aws",
     }
 )

@@ -24,6 +24,8 @@ TIMEOUT_HEADER = "mesh-timeout"
 ATTEMPT_HEADER = "mesh-attempt"
 _READ = (TIMEOUT_HEADER, "grpc-timeout")
 _ENVOY = "x-envoy-expected-rq-timeout-ms"
+# What is read of an inbound request.
+INBOUND_HEADERS = (*_READ, _ENVOY, ATTEMPT_HEADER)
 _GRAMMAR = re.compile(r"(\d{1,8})([HMSmun])")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _DIGITS = 10**8
@@ -61,7 +63,7 @@ def inbound(headers: Mapping[str, str], now: float) -> Ambient:
         limits.append(float(envoy[:9]) / 1000)
     attempt = headers.get(ATTEMPT_HEADER, "")
     chained = attempt.isascii() and attempt.isdigit() and int(attempt[:9]) > 1
-    return Ambient(now + min(limits) if limits else inf, chained)
+    return Ambient(now + min(limits) if limits else inf, chained) if limits or chained else NOTHING
 
 
 @contextmanager
@@ -84,9 +86,12 @@ def override(**options: object) -> Iterator[None]:
 
 @contextmanager
 def serving(headers: Mapping[str, str]) -> Iterator[Ambient]:
-    """Serve an inbound request: calls made in this block obey its headers (lower-case names)."""
-    asked, before = inbound(headers, time.monotonic()), AMBIENT.get()
-    ambient = Ambient(min(asked.ends, before.ends), asked.chained or before.chained, before.options)
+    """Serve an inbound request: calls made in this block obey its headers (lower-case names), and nothing else.
+
+    What held before does not: a server may begin a request in the context of the one before on that connection (as
+    uvicorn does, which reads on from within the request whose body it was waiting for).
+    """
+    ambient = inbound(headers, time.monotonic())
     token = AMBIENT.set(ambient)
     try:
         yield ambient

@@ -7,6 +7,7 @@ starts for it, as those of resolvers do; where no thread can be started it is le
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class Errands:
     """Blocking calls under way beside the calls."""
 
     def __init__(self) -> None:
-        self._jobs: set[Job] = set()
+        self._jobs: dict[Job, Future[None]] = {}
 
     def begin(self, errand: Callable[[], None], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing; `ended` is called when it is over, or was not begun."""
@@ -72,19 +73,18 @@ class Errands:
         except RuntimeError:
             ended()
             return
-        self._jobs.add(job)
-        job.ended.add_done_callback(lambda _: self._over(job, ended))
+        self._jobs[job] = over = Future()
+
+        def end(_: Future[None]) -> None:
+            ended()
+            self._jobs.pop(job, None)
+            over.set_result(None)
+
+        job.ended.add_done_callback(end)
 
     def close(self) -> None:
         """Let what is under way end within `GRACE` seconds; then it is no longer waited for."""
-        from concurrent.futures import wait
-
-        jobs = set(self._jobs)
-        if jobs:
-            wait([job.ended for job in jobs], GRACE)
-            for job in jobs:
-                background().cancel(job)
-
-    def _over(self, job: Job, ended: Callable[[], None]) -> None:
-        self._jobs.discard(job)
-        ended()
+        jobs = dict(self._jobs)
+        wait(jobs.values(), GRACE)
+        for job in jobs:
+            background().cancel(job)

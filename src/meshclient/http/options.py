@@ -8,21 +8,26 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from http.cookies import CookieError, SimpleCookie
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from meshclient.config.kinds import ATTEMPTS
+from meshclient.config.policy_kinds import STRATEGY
 from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
 from meshclient.errors import ConfigError
 from meshclient.http.ambient import AMBIENT, NOTHING
+from meshclient.mesh.strategies import with_strategies
 from meshclient.model.duration import parse_duration
 
 if TYPE_CHECKING:
     import httpx
 
     from meshclient.config.policy_shape import HashKey
+    from meshclient.core.balance.balancer import Key
     from meshclient.http.ambient import Ambient
     from meshclient.mesh import MeshService
 
 NO_RETRY = RetryPolicy(attempts=1)
+_RETRY = {"attempts": ATTEMPTS, "wait": STRATEGY, "stop": STRATEGY, "retry": STRATEGY}
 _KEYS = ("attempt_timeout", "deadline", "hash_key", "hedge", "idempotent", "priority", "retry")
 
 
@@ -40,6 +45,7 @@ class CallOptions:
         key: what a consistent hash goes by, or None.
         priority: importance where not all calls find room, 0 first.
         chained: whether the call serves a request that is itself a repeat.
+        stuck: the endpoint that the call's session stays with, or None.
     """
 
     deadline: float | None
@@ -51,6 +57,7 @@ class CallOptions:
     key: str | None = None
     priority: int = 0
     chained: bool = False
+    stuck: Key | None = None
 
 
 def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
@@ -72,11 +79,16 @@ def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
         hedge=service.hedging is not None,
         key=None if service.hash_key is None else _key(request, service.hash_key),
     )
+    if service.stuck and service.config.session is not None:
+        value = cookie(request, service.config.session.cookie)
+        options = replace(options, stuck=service.stuck.get(value or ""))
     ambient = AMBIENT.get()
-    if ambient is not NOTHING:
-        options = _inherit(options, ambient, service.clock())
+    if ambient.options:
+        options = _override(options, ambient.options)
     given = request.extensions.get("mesh")
-    return options if given is None else _override(options, given)
+    if given is not None:
+        options = _override(options, given)
+    return options if ambient is NOTHING else _inherit(options, ambient, service.clock())
 
 
 def _key(request: httpx.Request, by: HashKey) -> str | None:
@@ -84,16 +96,20 @@ def _key(request: httpx.Request, by: HashKey) -> str | None:
         found: str | None = request.headers.get(by.name)
         return found
     if by.source == "cookie":
-        cookies = SimpleCookie()
-        with suppress(CookieError):
-            cookies.load(request.headers.get("cookie", ""))
-        return cookies[by.name].value if by.name in cookies else None
+        return cookie(request, by.name)
     return request.url.path if by.source == "path" else None
 
 
+def cookie(request: httpx.Request, name: str) -> str | None:
+    """The value of a cookie that the request carries, or None."""
+    cookies = SimpleCookie()
+    with suppress(CookieError):
+        cookies.load(request.headers.get("cookie", ""))
+    return cookies[name].value if name in cookies else None
+
+
 def _inherit(options: CallOptions, ambient: Ambient, now: float) -> CallOptions:
-    if ambient.options:
-        options = _override(options, ambient.options)
+    """Not even the call itself gets more time than whoever waits for all this."""
     left = max(0.0, ambient.ends - now)
     if left < (inf if options.deadline is None else options.deadline):
         options = replace(options, deadline=left)
@@ -124,9 +140,29 @@ def _override(options: CallOptions, given: object) -> CallOptions:
         changed = replace(changed, hedge=_switch("hedge", given["hedge"]))
     if "priority" in given:
         changed = replace(changed, priority=_rank("priority", given["priority"]))
-    if "retry" in given and not _switch("retry", given["retry"]):
-        changed = replace(changed, retry=NO_RETRY)
+    if "retry" in given:
+        changed = replace(changed, retry=_retry(given["retry"], changed.retry))
     return changed
+
+
+def _retry(value: object, policy: RetryPolicy) -> RetryPolicy:
+    if isinstance(value, bool):
+        return policy if value else NO_RETRY
+    if not isinstance(value, Mapping) or not value.keys() <= _RETRY.keys():
+        msg = f'extensions["mesh"]["retry"] is {value!r}: give True, False or a table of {", ".join(_RETRY)}'
+        raise ConfigError(msg)
+    read: dict[str, Any] = {}
+    for key, part in value.items():
+        try:
+            read[key] = _RETRY[key].read(part)
+        except ValueError as exc:
+            msg = f'extensions["mesh"]["retry"][{key!r}]: {exc}'
+            raise ConfigError(msg) from None
+    # Who says how calls are repeated wants them repeated.
+    policy = RetryPolicy() if policy == NO_RETRY else policy
+    if "attempts" in read:
+        policy = replace(policy, attempts=read.pop("attempts"))
+    return with_strategies(policy, **read)
 
 
 def _seconds(key: str, value: object) -> float | None:

@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from meshclient.discovery.runtime.aside import ASIDE
-from meshclient.http.lag import LOOK, TOLERANCE
+from meshclient.http.lag import LOOK, loop_lag
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,13 +58,14 @@ class AsyncRace(Generic[A]):
 
     async def first(self, seconds: float) -> tuple[Attempt, A] | None:
         """The first attempt to land, with what it brought; None when `seconds` pass before."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + seconds
+        lag = loop_lag()
+        before = lag.stood()
         timeout = None if seconds == inf else seconds
         done, _ = await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not done and loop.time() - due > TOLERANCE:
-            # The loop stood still; an answer may have come in time.
-            await asyncio.wait(self._tasks.values(), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+        if not done and (stood := lag.stood() - before) > 0:
+            # For so long nobody was late but this process; and an answer may have come meanwhile.
+            timeout = max(LOOK, min(stood, seconds))
+            await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for attempt, task in self._tasks.items():
             if task.done():
                 del self._tasks[attempt]
@@ -73,11 +74,13 @@ class AsyncRace(Generic[A]):
 
     async def cancel(self, attempt: Attempt) -> None:
         """Give `attempt` up; nothing of it is left when this returns."""
-        task = self._tasks.pop(attempt, None)
+        task = self._tasks.get(attempt)
         if task is None:
             return
         task.cancel()
+        # Known until it has ended: the call may itself be cancelled here, and then gives up all that is left.
         await asyncio.wait([task])
+        del self._tasks[attempt]
         if not task.cancelled() and task.exception() is None:
             await task.result().aclose()
 

@@ -18,12 +18,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
+from meshclient.integrations.asgi_middleware import MeshMiddleware
+
 if TYPE_CHECKING:
     from typing import Unpack
 
     from meshclient.mesh import Mesh
     from meshclient.model.endpoint import EndpointAttributes
     from meshclient.registration.lease import Lease
+
+__all__ = ["Application", "MeshMiddleware", "Message", "Receive", "Registered", "Send"]
 
 Message = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Message]]

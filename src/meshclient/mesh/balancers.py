@@ -18,6 +18,8 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "p2c": "meshclient.core.balance.p2c:P2C",
         "round_robin": "meshclient.core.balance.round_robin:RoundRobin",
         "weighted_random": "meshclient.core.balance.weighted_random:WeightedRandom",
+        "ring_hash": "meshclient.core.balance.ring_hash:ring_hash",
+        "maglev": "meshclient.core.balance.maglev:maglev",
         "least_request": "meshclient.core.balance.least_request:least_request",
     }
 )

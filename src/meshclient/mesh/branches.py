@@ -21,7 +21,7 @@ from meshclient.core.traffic.subset import Rest
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.mesh.subset import SubsetWatch
 from meshclient.model.outcome import Mark
-from meshclient.model.snapshot import Empty
+from meshclient.model.snapshot import Empty, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,5 +173,7 @@ def _open(whole: Watch, selector: Selector, changed: Changed, *_: object) -> Sub
 
 
 def _nobody(target: MeshService) -> bool:
+    """Whether a call could only fail with `NoEndpoints`; a list that is kept counts while somebody on it answers."""
     snapshot = target.snapshot
-    return isinstance(snapshot, Empty) and not snapshot.endpoints
+    answer = snapshot.last if isinstance(snapshot, Failed) else snapshot
+    return isinstance(answer, Empty) and (not answer.endpoints or target.balancer.silent)

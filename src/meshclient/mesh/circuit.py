@@ -24,9 +24,10 @@ from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker,
 from meshclient.core.circuit import Refusal
 from meshclient.core.window import Window
 from meshclient.discovery.runtime.loop import fork_safe_lock
-from meshclient.mesh.circuit_news import CircuitChanged, CircuitNews
+from meshclient.mesh.circuit_news import CircuitNews
 from meshclient.mesh.circuit_store import Agreement, Alone
 from meshclient.model.duration import format_duration
+from meshclient.model.events import CircuitChanged
 from meshclient.model.outcome import Mark
 
 if TYPE_CHECKING:

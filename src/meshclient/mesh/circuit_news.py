@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pybreaker import CircuitBreakerListener
+
+from meshclient.model.events import CircuitChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,23 +21,6 @@ if TYPE_CHECKING:
     from pybreaker import CircuitBreakerState as State
 
 _LOG = logging.getLogger("meshclient")
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitChanged:
-    """A service's circuit changed, and why.
-
-    Args:
-        service: whose circuit.
-        before: ``closed``, ``open``, ``half-open`` or ``isolated``.
-        after: likewise.
-        reason: words for a person.
-    """
-
-    service: str
-    before: str
-    after: str
-    reason: str
 
 
 class CallFailed(Exception):

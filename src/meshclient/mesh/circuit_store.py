@@ -13,7 +13,6 @@ value is a callable taking a `ResolverUri`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from meshclient.discovery.resolver import ResolverUri
@@ -25,22 +24,9 @@ if TYPE_CHECKING:
 
     from pybreaker import CircuitBreakerStorage
 
+    from meshclient.model.events import StoreChanged
+
 CIRCUITS = "meshclient.circuits"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreChanged:
-    """A store cannot keep circuits in step any more, and why, or can again where `trouble` is empty.
-
-    While it cannot, each process goes by its own circuits as it would without a store.
-
-    Args:
-        source: the store, as a URI without secrets.
-        trouble: words for a person.
-    """
-
-    source: str
-    trouble: str
 
 
 @runtime_checkable

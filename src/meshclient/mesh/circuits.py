@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pybreaker import CircuitBreakerListener
 
     from meshclient.discovery.runtime.loop import Job
-    from meshclient.mesh.circuit_news import CircuitChanged
     from meshclient.mesh.circuit_rule import CircuitRule
-    from meshclient.mesh.circuit_store import CircuitStore, StoreChanged
+    from meshclient.mesh.circuit_store import CircuitStore
+    from meshclient.model.events import CircuitChanged, StoreChanged
 
 _LOG = logging.getLogger("meshclient")
 

@@ -42,10 +42,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from pybreaker import CircuitBreakerListener
+
     from meshclient.config.loaded import Loaded
     from meshclient.config.shape import MeshConfig
+    from meshclient.core.circuit import Circuit
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.mesh.circuit_rule import CircuitRule
+    from meshclient.mesh.circuits import Circuits
     from meshclient.mesh.service import Watch
     from meshclient.model.endpoint import EndpointAttributes
     from meshclient.model.events import Event, Observer
@@ -75,6 +80,7 @@ class Mesh:
         discovery: how lists are kept, as ``[discovery]`` in the file: ``hold`` and ``idle``.
         telemetry: what is told to the outside, as ``[telemetry]`` in the file: ``metrics``.
         observers: functions told of every `meshclient.model.events` event.
+        circuit_listeners: pybreaker's listeners, told of every service's circuit; its `name` is the service's.
 
     Raises ConfigError for a wrong value, and PluginError where a resolver's or balancer's plugin is missing.
     """
@@ -91,6 +97,7 @@ class Mesh:
         discovery: Mapping[str, object] | None = None,
         telemetry: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
+        circuit_listeners: Sequence[CircuitBreakerListener] = (),
     ) -> None:
         given = {
             "resolver": resolver if isinstance(resolver, str) else None,
@@ -104,7 +111,7 @@ class Mesh:
         }
         arguments = {key: value for key, value in given.items() if value is not None}
         loaded = load(environ=os.environ, cwd=Path.cwd(), arguments=arguments)
-        self._begin(loaded, None if isinstance(resolver, str) else resolver, observers)
+        self._begin(loaded, None if isinstance(resolver, str) else resolver, observers, circuit_listeners)
 
     @classmethod
     def from_config(
@@ -113,6 +120,7 @@ class Mesh:
         *,
         sets: Sequence[str] = (),
         observers: Sequence[Observer] = (),
+        circuit_listeners: Sequence[CircuitBreakerListener] = (),
         **arguments: object,
     ) -> Mesh:
         """The mesh that a configuration file describes.
@@ -122,6 +130,7 @@ class Mesh:
                 up to the root of the checkout.
             sets: ``key.path=value`` texts, as on the command line; strongest of all.
             observers: functions told of every event.
+            circuit_listeners: as in `Mesh`.
             arguments: ``resolver``, ``defaults``, ``services``, ``domains``, ``mode``, ``state_dir``, ``discovery``,
                 ``telemetry``; stronger than the file.
 
@@ -129,10 +138,17 @@ class Mesh:
         """
         loaded = load(environ=os.environ, cwd=Path.cwd(), path=path, search=True, arguments=arguments, sets=sets)
         self = cls.__new__(cls)
-        self._begin(loaded, None, observers)
+        self._begin(loaded, None, observers, circuit_listeners)
         return self
 
-    def _begin(self, loaded: Loaded, resolver: Resolver | None, observers: Sequence[Observer]) -> None:
+    def _begin(
+        self,
+        loaded: Loaded,
+        resolver: Resolver | None,
+        observers: Sequence[Observer],
+        circuit_listeners: Sequence[CircuitBreakerListener] = (),
+    ) -> None:
+        self._circuit_listeners = circuit_listeners
         for warning in loaded.warnings:
             _LOG.warning("%s", warning)
         config = loaded.config
@@ -150,7 +166,8 @@ class Mesh:
         self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
         self._metrics = DiscoveryMetrics(self._roster) if config.telemetry.metrics else None
         # A mesh that is dropped without close() must not be watched for ever.
-        self._finalizer = finalize(self, _stop, self._roster.services)
+        self._circuits: list[Circuits] = []
+        self._finalizer = finalize(self, _stop, self._roster.services, self._circuits)
 
     @property
     def idle(self) -> bool:
@@ -273,7 +290,28 @@ class Mesh:
     ) -> None:
         await self.aclose()
 
+    def _circuit(self, service: str, rule: CircuitRule, store: str) -> Circuit:
+        return self.circuits.circuit(service, rule, store)
+
+    @property
+    def circuits(self) -> Circuits:
+        """The circuits of services that have one: their states, and changing them by hand.
+
+        ``mesh.circuits.isolate("orders")`` lets no call through until ``mesh.circuits.close("orders")``.
+        """
+        if not self._circuits:
+            # It imports pybreaker, which most never need.
+            from meshclient.mesh.circuits import Circuits
+
+            made = Circuits(
+                clock=time.monotonic, uniform=self._rng.random, listeners=self._circuit_listeners, tell=self._emit
+            )
+            self._circuits.append(made)
+        return self._circuits[0]
+
     def _forget(self) -> list[MeshService]:
+        for circuits in self._circuits:
+            circuits.stop()
         services = self._roster.clear()
         for service in services:
             service.watch.stop()
@@ -302,7 +340,15 @@ class Mesh:
 
         picker = self._balancers[config.balancer](self._rng.random)
         return MeshService(
-            name, config, picker=picker, open_watch=open_watch, clock=time.monotonic, rng=self._rng, emit=self._emit
+            name,
+            config,
+            picker=picker,
+            open_watch=open_watch,
+            clock=time.monotonic,
+            rng=self._rng,
+            emit=self._emit,
+            zone=self.config.zone,
+            open_circuit=self._circuit,
         )
 
     def _upkeep(self, name: ServiceName, rested: Ready | None, tell: Callable[[Event], None]) -> Upkeep:
@@ -316,6 +362,8 @@ class Mesh:
         )
 
 
-def _stop(services: dict[str, MeshService]) -> None:
+def _stop(services: dict[str, MeshService], circuits: list[Circuits]) -> None:
+    for each in circuits:
+        each.stop()
     for service in services.values():
         service.watch.stop()

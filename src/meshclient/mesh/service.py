@@ -8,14 +8,12 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from meshclient.core.balance.balancer import Balancer
-from meshclient.core.hedge import Hedging
-from meshclient.core.outlier import Outlier
-from meshclient.core.retry import RetryPolicy
-from meshclient.core.retry_budget import RetryBudget
-from meshclient.core.shadow import Shadow, ShadowCircuit
-from meshclient.core.throttle import Throttle
+from meshclient.core.balance.keyed import Keyed
+from meshclient.core.shadow import Shadow
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.transition import events
+from meshclient.mesh import policies
+from meshclient.mesh.strategies import retry_policy
 from meshclient.model.duration import format_duration
 from meshclient.model.events import (
     EmptyListHeld,
@@ -30,16 +28,20 @@ from meshclient.model.report import SnapshotReport
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from meshclient.config.policy_shape import RetryConfig
     from meshclient.config.shape import RouteConfig, ServiceConfig
+    from meshclient.core.balance.balancer import Key
     from meshclient.core.balance.picker import Picker
     from meshclient.core.circuit import Circuit
     from meshclient.core.limit.turn import Limiter
+    from meshclient.core.retry import RetryPolicy
     from meshclient.discovery.confluence import Confluence
     from meshclient.discovery.resolver import Chance
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.mesh.circuit_rule import CircuitRule
+    from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready, Snapshot
@@ -108,8 +110,11 @@ class MeshService:
         clock: monotonic seconds.
         rng: chance.
         emit: told of events, or None.
+        zone: the one this process runs in, or empty.
+        open_circuit: makes the circuit of a service, given its name, its rule and the URI of the store that shares it.
 
     Attributes:
+        stuck: endpoints by their names in cookies, where there are sessions.
         used: seconds on the clock when it was last asked for.
         released: whether it is watched no more, since that was long ago; to be asked for anew.
     """
@@ -124,6 +129,8 @@ class MeshService:
         clock: Callable[[], float],
         rng: Chance,
         emit: Callable[[Event], None] | None,
+        zone: str = "",
+        open_circuit: Callable[[str, CircuitRule, str], Circuit] | None = None,
     ) -> None:
         self.name = name.value
         self.config = config
@@ -137,30 +144,27 @@ class MeshService:
         self._routes: dict[RouteConfig, Settings] = {
             route: _settings(config, route.deadline, route.attempt_timeout, route.retry) for route in config.routes
         }
-        retry, ejection = config.retry, config.ejection
         self.hash_key = config.hash_key
+        self.load_reports = config.load_reports
         self.shadow = Shadow(self.name, config.shadow, self._tell)
-        self.circuit = _circuit(config, self.shadow)
-        self.limiter: Limiter | None = None
-        hedge = config.hedge
-        self.hedging = Hedging(hedge.extra, hedge.quantile, fork_safe_lock()) if hedge else None
-        self.budget = RetryBudget(retry.budget, retry.budget_floor, fork_safe_lock()) if retry else RetryBudget()
+        self.circuit = policies.circuit(config, self.name, self.shadow, open_circuit)
+        self.limiter: Limiter | None = policies.limiter(config, self.shadow)
+        self.hedging = policies.hedging(config)
+        self.budget = policies.budget(config)
+        self.sticky = policies.sticky(config.session, self.name)
+        self.stuck: Mapping[str, Key] = {}
+        self._seed = str(rng.random())
         self.balancer = Balancer(
             self.name,
             picker,
-            Outlier(
-                consecutive=ejection.consecutive,
-                ratio=ejection.ratio,
-                base=ejection.base,
-                limit=ejection.limit,
-                max_ejected=ejection.max_ejected,
-            )
-            if ejection
-            else None,
-            panic=ejection.panic if ejection else 0.0,
+            policies.outlier(config),
+            panic=config.ejection.panic if config.ejection else 0.0,
             uniform=rng.random,
             emit=self._heed,
             lock=fork_safe_lock(),
+            weighing=policies.weighing(config, zone),
+            load=picker.load if isinstance(picker, Keyed) else None,
+            crowded=config.limit.endpoint if config.limit else 0,
             shadow=self.shadow if "ejection" in self.shadow else None,
         )
         # A list from before is taken over under the lock of the mesh, where no observer may be called; what comes of
@@ -175,6 +179,13 @@ class MeshService:
         """The latest list; whoever reads it uses the service."""
         self.used = self.clock()
         return self.watch.snapshot
+
+    def session_cookie(self, endpoint: Endpoint) -> str:
+        """The cookie by which a session stays with `endpoint`; only where there are sessions."""
+        session, sticky = self.config.session, self.sticky
+        if session is None or sticky is None:
+            return ""
+        return f"{session.cookie}={sticky.value(endpoint)}; Path=/; HttpOnly; SameSite=Lax"
 
     def unreached(self) -> None:
         """Let the resolver know that the list may be out of date; it is told once a second at most."""
@@ -194,8 +205,12 @@ class MeshService:
         return SnapshotReport(snapshot.state, snapshot.source, snapshot.version, age, cause)
 
     def _take_over(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
-        if before.endpoints != after.endpoints:
-            self.balancer.update(after.endpoints, self.clock())
+        if before.endpoints == after.endpoints:
+            return
+        endpoints = policies.in_view(self.config.subset, after.endpoints, self._seed)
+        if self.sticky is not None:
+            self.stuck = {self.sticky.value(endpoint): endpoint.key for endpoint in endpoints}
+        self.balancer.update(endpoints, self.clock())
 
     def _announce(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
         unsaid, self._unsaid = self._unsaid, []
@@ -218,14 +233,6 @@ class MeshService:
             self.emit(event)
 
 
-def _circuit(config: ServiceConfig, shadow: Shadow) -> Circuit | None:
-    throttle = config.throttle
-    if throttle is None:
-        return None
-    made = Throttle(throttle.k, throttle.window, throttle.min_calls, throttle.most, fork_safe_lock())
-    return ShadowCircuit(made, "throttle", shadow) if "throttle" in shadow else made
-
-
 def _settings(
     config: ServiceConfig, deadline: float | None, attempt_timeout: float | None, retry: RetryConfig | None
 ) -> Settings:
@@ -233,7 +240,7 @@ def _settings(
         deadline=deadline,
         attempt_timeout=inf if attempt_timeout is None else attempt_timeout,
         connect_timeout=config.connect_timeout,
-        retry=RetryPolicy(retry.attempts, retry.backoff.first, retry.backoff.limit) if retry else RetryPolicy(1),
+        retry=retry_policy(retry),
         methods=frozenset(retry.methods) if retry else frozenset(),
     )
 

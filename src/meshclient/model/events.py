@@ -182,6 +182,38 @@ class ShadowDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitChanged:
+    """A service's circuit changed, and why.
+
+    Args:
+        service: whose circuit.
+        before: ``closed``, ``open``, ``half-open`` or ``isolated``.
+        after: likewise.
+        reason: words for a person.
+    """
+
+    service: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """A store cannot keep circuits in step any more, and why, or can again where `trouble` is empty.
+
+    While it cannot, each process goes by its own circuits as it would without a store.
+
+    Args:
+        source: the store, as a URI without secrets.
+        trouble: words for a person.
+    """
+
+    source: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointEjected:
     """An endpoint is out of rotation for `duration` seconds after `failures` failures in a row, or a failed probe."""
 
@@ -197,6 +229,25 @@ class EndpointRestored:
 
     service: str
     endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """Active health checks took an endpoint out of rotation (`passing` is False), or let it back in.
+
+    Args:
+        service: whose endpoint it is.
+        endpoint: which.
+        passing: what holds from now on.
+        checks: how many in a row said so.
+        detail: how the latest failed, in words; empty where it passed.
+    """
+
+    service: str
+    endpoint: Endpoint
+    passing: bool
+    checks: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +276,11 @@ Event = (
     | HedgeStarted
     | CallRejected
     | ShadowDecision
+    | CircuitChanged
+    | StoreChanged
     | EndpointEjected
     | EndpointRestored
+    | HealthChanged
     | PanicChanged
 )
 

@@ -96,7 +96,7 @@ def expected_rotation(
     good = {p: [e for e in lv if e.health is not Health.CRITICAL and e.key not in ejected] for p, lv in levels.items()}
     sound = {p for p, level in levels.items() if good[p] and len(good[p]) / len(level) >= threshold}
     carried = {p: Fraction(14, 10) * len(good[p]) / len(level) for p, level in levels.items()}
-    able = sum(carried.values())
+    able = sum(carried.values(), Fraction())
     panicking = {p for p, level in levels.items() if able < 1 and len(good[p]) / len(level) < threshold}
     if not able or panicking == levels.keys():
         return {e.key for e in candidates}, bool(candidates), sound
@@ -106,7 +106,7 @@ def expected_rotation(
         if left > 0 and carried[p]:
             taking |= {e.key for e in (level if p in panicking else good[p])}
             panic = panic or p in panicking
-        left -= carried[p] / min(able, 1)
+        left -= carried[p] / min(able, Fraction(1))
     return taking, panic, sound
 
 

@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitMemoryStorage
 
-from meshclient.core.circuit import mark_of
 from meshclient.mesh.circuit import ISOLATED, CircuitPermit, ServiceCircuit
-from meshclient.mesh.circuit_news import CircuitChanged
+from meshclient.model.events import CircuitChanged
 from meshclient.mesh.circuit_rule import CircuitRule
-from meshclient.model.outcome import CANCELLED, Kind, Mark, Outcome, classify_status
+from meshclient.model.outcome import Mark
 from meshclient.testing.clock import ManualClock
 
 RULE = CircuitRule(ratio=0.5, window=10.0, min_calls=4, first=5.0, limit=20.0, probe=30.0)
@@ -279,23 +278,6 @@ def test_a_storage_that_is_open_already_is_gone_by() -> None:
     storage = CircuitMemoryStorage(STATE_OPEN)
     storage.opened_at = NOON
     assert Subject(storage=storage).admit() is None
-
-
-@pytest.mark.parametrize(
-    ("outcome", "mark"),
-    [
-        (classify_status(200), Mark.SUCCESS),
-        (classify_status(404), Mark.SUCCESS),
-        (classify_status(503), Mark.FAILURE),
-        (classify_status(429), Mark.FAILURE),
-        (Outcome(Kind.TIMEOUT), Mark.FAILURE),
-        (Outcome(Kind.CONNECT_ERROR), Mark.FAILURE),
-        (Outcome(Kind.POOL_TIMEOUT), Mark.NEUTRAL),
-        (CANCELLED, Mark.NEUTRAL),
-    ],
-)
-def test_what_a_call_counts_as(outcome: Outcome, mark: Mark) -> None:
-    assert mark_of(outcome) is mark
 
 
 def test_pybreaker_is_not_imported_before_there_is_a_circuit() -> None:

@@ -13,13 +13,14 @@ from pybreaker import STATE_CLOSED, CircuitMemoryStorage
 from meshclient.errors import ConfigError, PluginNotFound
 from meshclient.mesh import circuits as module
 from meshclient.mesh.circuit_rule import CircuitRule
-from meshclient.mesh.circuit_store import StoreChanged, open_store
+from meshclient.mesh.circuit_store import open_store
+from meshclient.model.events import StoreChanged
 from meshclient.mesh.circuits import Circuits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.mesh.circuit_news import CircuitChanged
+    from meshclient.model.events import CircuitChanged
 
 URI = "fake://here"
 RULE = CircuitRule()

@@ -154,4 +154,4 @@ def test_observers_hear_of_lists() -> None:
     with meshclient.Mesh(Registry(), observers=[told.append]) as mesh:
         mesh.warm("orders")
         mesh.close()
-    assert [(type(event).__name__, event.service) for event in told] == [("SnapshotUpdated", "orders")]
+    assert [(type(event).__name__, getattr(event, "service", "")) for event in told] == [("SnapshotUpdated", "orders")]

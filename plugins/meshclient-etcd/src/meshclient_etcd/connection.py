@@ -116,16 +116,26 @@ class Connection:
         user = self._options.user
         for attempt in (1, 2):
             token = await self._logged_in(client, server, request) if user else ""
-            response = await self._exchange(client, server, request, token, stream=stream)
+            try:
+                response = await self._exchange(client, server, request, token, stream=stream)
+            except EtcdUnreachable:
+                # After a loss of its data etcd may know the token for one of its future, and wait instead of refusing
+                # it: the next question logs in anew.
+                self._forget(token)
+                raise
             if response.status_code == 200:
                 return response
             message = _message(response)
             if attempt == 1 and user and needs_login(message):
-                # Another watch may have logged in meanwhile.
-                self._token = None if self._token == token else self._token
+                self._forget(token)
                 continue
             break
         raise self.refused(message, str(response.status_code), server, request)
+
+    def _forget(self, token: str) -> None:
+        # Another watch may have logged in meanwhile.
+        if token and self._token == token:
+            self._token = None
 
     async def _logged_in(self, client: httpx.AsyncClient, server: Endpoint, request: Request) -> str:
         """The token. One question at a time asks for it: etcd spends a tenth of a second on each password (bcrypt)."""

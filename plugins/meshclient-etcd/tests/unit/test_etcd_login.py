@@ -119,3 +119,22 @@ def test_a_login_that_hangs_holds_nobody_up_for_long() -> None:
             return await asyncio.gather(*asks, return_exceptions=True)
 
     assert {type(outcome) for outcome in asyncio.run(check())} == {EtcdUnreachable}
+
+
+def test_a_token_that_gets_no_answer_is_not_sent_again() -> None:
+    """As etcd does after a loss of its data: it holds back what bears a token of its future."""
+    cluster = Cluster()
+    lost = asyncio.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        if lost.is_set() and request.headers.get("Authorization") == "token-1":
+            await asyncio.Event().wait()
+        return await cluster(request)
+
+    subject = connection(handler, timeout="200ms")
+    ask(subject)
+    lost.set()
+    with pytest.raises(EtcdUnreachable):
+        ask(subject)
+    ask(subject)
+    assert cluster.logins == 2

@@ -21,13 +21,15 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     NoPermissionError,
+    NoScriptError,
     ReadOnlyError,
     RedisError,
 )
 from redis.exceptions import TimeoutError as LateError
 
-from meshclient.mesh.circuit_store import StoreChanged, fork_safe_lock
+from meshclient.mesh.circuit_store import fork_safe_lock
 from meshclient.model.duration import format_duration
+from meshclient.model.events import StoreChanged
 from meshclient_redis.options import RedisOptions
 from meshclient_redis.password import PasswordError
 from meshclient_redis.record import EXCHANGE, Record, RecordError
@@ -107,15 +109,16 @@ class RedisCircuitStore:
             while True:
                 try:
                     async with self._connected() as client:
-                        # Redis takes no long command from those it does not know, and says so less clearly.
                         async with asyncio.timeout(self._options.timeout):
-                            await client.ping()
+                            script = await client.script_load(EXCHANGE)
                         while True:
-                            await self._ask(client, owner)
+                            await self._ask(client, script, owner)
                             _heed_cancellation()
                             pause = self._options.interval
                             self._say("", tell)
                             await self._rest()
+                except NoScriptError:
+                    pass  # SCRIPT FLUSH; it is loaded with each connection
                 except (RedisError, RecordError, PasswordError, OSError) as exc:
                     self._say(self._words(exc), tell)
                 _heed_cancellation()
@@ -125,7 +128,7 @@ class RedisCircuitStore:
             self._loop = None
             self.trouble = "it is not followed any more"
 
-    async def _ask(self, client: Redis, owner: str) -> None:
+    async def _ask(self, client: Redis, script: str, owner: str) -> None:
         """Put every circuit's question, in one round trip, and take the answers."""
         options = self._options
         storages = list(self._storages.values())
@@ -134,7 +137,7 @@ class RedisCircuitStore:
             batch = client.pipeline(transaction=False)
             for storage, question in zip(storages, questions, strict=True):
                 # A pipeline collects; only `execute` is awaited.
-                batch.eval(EXCHANGE, 2, *self._arguments(storage.service, question, owner))  # type: ignore[unused-awaitable]
+                batch.evalsha(script, 2, *self._arguments(storage.service, question, owner))  # type: ignore[unused-awaitable]
             # Not raised there: the error would quote the script.
             answers = await batch.execute(raise_on_error=False)
         for storage, question, answer in zip(storages, questions, answers, strict=True):

@@ -169,13 +169,20 @@ def test_a_password_that_is_changed_in_its_file_is_taken_up(kit: Kit, own_redis:
 
 
 def test_a_user_without_the_right_to_the_keys(kit: Kit, redis_server: Redis) -> None:
-    redis_server.command("ACL", "SETUSER", "narrow", "on", ">narrow-word", "~other:*", "+@all")
+    # The rights that the README names.
+    commands = ("evalsha", "script|load", "hget", "hset", "hmget", "get", "set", "del", "pexpire")
+    rights = ["+@connection", *(f"+{command}" for command in commands)]
+    redis_server.command("ACL", "SETUSER", "narrow", "on", ">narrow-word", "~other:*", *rights)
     uri = kit.uri(redis_server.port).replace("redis://", "redis://narrow:narrow-word@")
-    one = kit.caller(uri, kit.fresh())
+    service = kit.fresh()
+    one = kit.caller(uri, service)
     one.troubled("denied access")
     works_alone(one)
     redis_server.command("ACL", "SETUSER", "narrow", "~meshclient:circuit:*")
     one.connected()
+    one.circuit.isolate()
+    other = kit.caller(uri, service)
+    other.becomes(ISOLATED)
     assert "narrow-word" not in str(one.told)
 
 
@@ -194,6 +201,17 @@ def test_flushall_forgets_no_circuit(kit: Kit, redis_server: Redis) -> None:
     late.circuit.close()
     one.becomes(STATE_CLOSED)
     other.becomes(STATE_CLOSED)
+
+
+def test_scripts_that_are_flushed_are_loaded_again(kit: Kit, redis_server: Redis) -> None:
+    service = kit.fresh()
+    one, other = (kit.caller(kit.uri(redis_server.port), service) for _ in range(2))
+    one.connected()
+    other.connected()
+    redis_server.command("SCRIPT", "FLUSH")
+    one.circuit.isolate()
+    other.becomes(ISOLATED)
+    assert said(one) == []
 
 
 @pytest.mark.parametrize(

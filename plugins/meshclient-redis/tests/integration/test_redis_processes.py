@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import Kit
 
-    from meshclient.mesh.circuit_news import CircuitChanged
-    from meshclient.mesh.circuit_store import StoreChanged
+    from meshclient.model.events import CircuitChanged, StoreChanged
     from servers.redis import Redis
 
 BEGIN = """

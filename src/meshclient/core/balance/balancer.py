@@ -10,12 +10,15 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from contextlib import nullcontext
+from functools import partial
 from itertools import chain, count
 from math import inf
+from sys import maxsize
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.blame import SUSPECT
 from meshclient.core.balance.bounded_load import Load
+from meshclient.core.balance.load_report import LoadReport
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import peak_ewma_load
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST, PeakEwma
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
-    from meshclient.core.balance.load_report import LoadReport
     from meshclient.core.balance.picker import Picker, Uniform
     from meshclient.core.outlier import Outlier
     from meshclient.core.shadow import Shadow
@@ -63,6 +65,7 @@ class Balancer:
         lock: guards the state where threads share it.
         weighing: how large a part of the calls each endpoint gets.
         load: attempts in flight at all endpoints, for pickers that bound an endpoint's part of them.
+        crowded: attempts in flight from which on an endpoint is passed over while another can be found; 0 for never.
         shadow: where ejection only reports what it would have done: told of it, never under the lock.
     """
 
@@ -78,12 +81,14 @@ class Balancer:
         lock: AbstractContextManager[object] | None = None,
         weighing: Weighing = NO_WEIGHING,
         load: Load | None = None,
+        crowded: int = 0,
         shadow: Shadow | None = None,
     ) -> None:
         self._shadow = shadow
         self._weighing = weighing
         self._reweigh_at = inf
         self._load = load or Load()
+        self._crowded = crowded or maxsize
         self._service = service
         self._picker = picker
         self._outlier = outlier
@@ -134,13 +139,20 @@ class Balancer:
         self._tell()
 
     def pick(
-        self, now: float, tried: Collection[Key] = (), *, repeatable: bool = True, key: str | None = None
+        self,
+        now: float,
+        tried: Collection[Key] = (),
+        *,
+        repeatable: bool = True,
+        key: str | None = None,
+        stuck: Key | None = None,
     ) -> Pick | None:
         """An endpoint for the next attempt, or None when there is none that may be used.
 
         An endpoint whose probe is due is a call's first choice; one that is not `repeatable`, and would pay for it,
         carries one only when nobody else has done so for a while. `tried` holds the identities this call has already
-        used; they are used again only when no other is left. `key` is what a balancer that hashes goes by.
+        used; they are used again only when no other is left. `key` is what a balancer that hashes goes by,
+        `stuck` an endpoint that is preferred to all others while it is usable.
         """
         due = now if repeatable else now - PROBE_GRACE
         if self._dropped:
@@ -151,6 +163,8 @@ class Balancer:
             # Never on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
             if self._due and not tried and self._due[0][0] <= due and (node := self._next_probe(due)):
                 probe = True
+            elif stuck is not None and not tried and (held := self._nodes.get(stuck)) and self._spare(held):
+                node, probe = held, False
             elif self._rotation.nodes:
                 node = self._choose(now, tried, key)
                 probe = False
@@ -193,13 +207,15 @@ class Balancer:
         """Whether it fails open, since too few endpoints are usable."""
         return self._rotation.panic
 
-    def reported(self, key: Key, report: LoadReport, now: float) -> None:
-        """An endpoint said how busy it is."""
-        if self._weighing.reports is None:
-            return
+    def reported(self, key: Key, text: str, now: float) -> None:
+        """An endpoint said how busy it is: the value of its header ``endpoint-load-metrics``."""
+        rule = self._weighing.reports
         with self._lock:
-            if (node := self._nodes.get(key)) is not None:
-                self._weighing.reports.take(node.reported, report, now)
+            node = self._nodes.get(key)
+            if rule is None or node is None or not rule.wanted(node.reported, now):
+                return
+            if (report := LoadReport.parse(text)) is not None:
+                rule.take(node.reported, report, now)
                 self._reweigh_at = min(self._reweigh_at, now + STEP)
 
     def untried(self, tried: Collection[Key]) -> bool:
@@ -222,9 +238,9 @@ class Balancer:
     # Below: only under the lock.
 
     def _choose(self, now: float, tried: Collection[Key], key: str | None) -> Node:
-        if not tried and not self._failing:
+        if not tried and not self._failing and self._crowded == maxsize:
             return self._picker.pick(now, None, key)
-        node = self._picker.pick(now, lambda n: n.endpoint.key in tried or self._suspect(n, now), key)
+        node = self._picker.pick(now, partial(self._avoid, now, tried), key)
         if node.endpoint.key not in tried:
             return node
         left = [n for n in self._rotation.nodes if n.endpoint.key not in tried]
@@ -232,6 +248,9 @@ class Balancer:
             # Other tiers, before the same endpoint again.
             left = [n for n in self._nodes.values() if self._spare(n) and n.endpoint.key not in tried]
         return min(left, key=lambda n: (n.endpoint.priority, peak_ewma_load(n, now))) if left else node
+
+    def _avoid(self, now: float, tried: Collection[Key], node: Node) -> bool:
+        return node.endpoint.key in tried or node.pending >= self._crowded or self._suspect(node, now)
 
     def _suspect(self, node: Node, now: float) -> bool:
         # Its latest attempt failed, and so did most of those before: for a while, after which it deserves a trial.

@@ -17,10 +17,12 @@ class Turn(Protocol):
     Attributes:
         came: whether it is at work.
         patience: seconds it may spend in the queue.
+        refusal: why it will not come any more, for one that lost its place in the queue.
     """
 
     came: bool
     patience: float
+    refusal: Refusal | None
 
     def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` when the turn comes, from any thread and under no lock; at once if it has come already."""

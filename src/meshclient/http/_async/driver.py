@@ -16,7 +16,7 @@ from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, T
 from meshclient.core.exchange import exchange
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._async.replay import AsyncBody
-from meshclient.http._async.sending import AsyncSender
+from meshclient.http._async.sending import AsyncSender, no_head
 from meshclient.http._async.stream import AsyncMeshStream
 from meshclient.http.classification import classify_error
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
@@ -68,8 +68,14 @@ class AsyncDriver:
             retry=options.retry,
             obstacle=body.obstacle,
             key=options.key,
+            stuck=options.stuck,
             # A body that is read from a stream cannot be read twice at once.
-            hedge=options.hedge and options.idempotent and isinstance(body.stream, httpx.ByteStream),
+            hedge=options.hedge
+            and options.idempotent
+            and isinstance(body.stream, httpx.ByteStream)
+            # Nor is a repeat multiplied here.
+            and service.hedging is not None
+            and not options.chained,
             chained=options.chained,
             priority=options.priority,
         )
@@ -80,11 +86,13 @@ class AsyncDriver:
         try:
             attempt = await self._drive(exchange(self._call, self._service))
         except DeadlineExceeded:
-            await self._forget_response()
             raise self._deadline_exceeded(self._report()) from self._error
         except MeshError as error:
-            await self._forget_response()
             raise flavoured(error, self._report(), self._request) from self._error
+        except Exception as error:
+            # The user's own, from a strategy.
+            annotate(error, self._report())
+            raise
         # Held no longer: the response refers to this driver through its stream, and a cycle would outlive the call.
         response, self._response = self._response, None
         if response is None:
@@ -92,6 +100,9 @@ class AsyncDriver:
         if self._request.url.scheme == SCHEME and response.has_redirect_location:
             location = logical_location(self._request, attempt.pick.endpoint, response.headers["location"])
             response.headers["location"] = location
+        if self._service.sticky is not None and attempt.pick.endpoint.key != self._call.stuck:
+            cookie = self._service.session_cookie(attempt.pick.endpoint)
+            response.headers = httpx.Headers([*response.headers.multi_items(), ("set-cookie", cookie)])
         response.stream = AsyncMeshStream(response.stream, self, attempt)  # type: ignore[arg-type]
         response.extensions["mesh"] = self._report()
         return response
@@ -124,6 +135,9 @@ class AsyncDriver:
                     signal = await self._idle(command)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+        except BaseException:
+            await self._forget_response()
+            raise
         finally:
             # Does nothing after a return; otherwise the call was cancelled, and what it holds is handed back.
             steps.close()
@@ -133,6 +147,8 @@ class AsyncDriver:
     async def _give_up(self, attempt: Attempt, race: AsyncRace[AsyncLanding] | None) -> None:
         if race is not None:
             await race.cancel(attempt)
+        if attempt.raw is None:
+            attempt.raw = no_head(attempt)
         if self._landed is attempt:
             await self._forget_response()
 
@@ -149,6 +165,9 @@ class AsyncDriver:
 
     def _take(self, attempt: Attempt, landing: AsyncLanding) -> Finished:
         self._landed, self._response, self._error = attempt, landing.response, landing.error
+        if landing.response is not None:
+            # As a client will do; a strategy may want to see it before.
+            landing.response.request = self._request
         attempt.raw = landing.response or landing.error
         return Finished(attempt, landing.outcome, landing.waited)
 
@@ -162,11 +181,8 @@ class AsyncDriver:
         if self.time_left() <= 0:
             return self._deadline_exceeded(report)
         error = self._error
-        if error is None or isinstance(error, TimeoutError):
-            error = httpx.ReadTimeout(
-                f"{attempt.pick.endpoint.url} gave no response head within {attempt.timeout:.3g}s (attempt_timeout)",
-                request=self._request,
-            )
+        if error is None:
+            error = no_head(attempt)
         annotate(error, report)
         return error
 

@@ -35,7 +35,7 @@ class AsyncInjectingTransport(httpx.AsyncBaseTransport):
     """Sends attempts of one service over `wire`, but for those that meet a fault.
 
     Args:
-        wire: sends a request to an address; not closed with this.
+        wire: sends a request to an address; closed with this one.
         injection: the faults.
         uniform: chance in [0, 1).
     """
@@ -51,6 +51,10 @@ class AsyncInjectingTransport(httpx.AsyncBaseTransport):
         if fault is None:
             return await self._wire.handle_async_request(request)
         return await self._suffer(request, fault)
+
+    async def aclose(self) -> None:
+        """Close the underlying transport."""
+        await self._wire.aclose()
 
     async def _suffer(self, request: httpx.Request, fault: Fault) -> httpx.Response:
         connecting = fault.error in (Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT)

@@ -36,7 +36,7 @@ class InjectingTransport(httpx.BaseTransport):
     """Sends attempts of one service over `wire`, but for those that meet a fault.
 
     Args:
-        wire: sends a request to an address; not closed with this.
+        wire: sends a request to an address; closed with this one.
         injection: the faults.
         uniform: chance in [0, 1).
     """
@@ -52,6 +52,10 @@ class InjectingTransport(httpx.BaseTransport):
         if fault is None:
             return self._wire.handle_request(request)
         return self._suffer(request, fault)
+
+    def close(self) -> None:
+        """Close the underlying transport."""
+        self._wire.close()
 
     def _suffer(self, request: httpx.Request, fault: Fault) -> httpx.Response:
         connecting = fault.error in (Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from meshclient.core.balance.load_report import HEADER
 from meshclient.core.record import late
 from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
 from meshclient.http.classification import classify_error, classify_response
@@ -44,6 +45,13 @@ class Landing:
         """Throw it away."""
         if self.response is not None:
             self.response.close()
+
+
+def no_head(attempt: Attempt) -> httpx.ReadTimeout:
+    """The error of an attempt whose time was up."""
+    return httpx.ReadTimeout(
+        f"{attempt.pick.endpoint.url} gave no response head within {attempt.timeout:.3g}s (attempt_timeout)"
+    )
 
 
 class Sender:
@@ -98,6 +106,8 @@ class Sender:
         # The transport reads both again for the body, which has the whole call's time and not the attempt's.
         request.extensions["trace"] = trail.onward
         timeouts["read"] = least(given.get("read"), self._call.deadline.remaining(self._service.clock()))
+        if self._service.load_reports and (said := response.headers.get(HEADER)) is not None:
+            self._service.balancer.reported(pick.endpoint.key, said, self._service.clock())
         waited = trail.waited(pick.started) + stood() - before
         return Landing(classify_response(response), waited, response)
 
@@ -123,7 +133,7 @@ class Sender:
         if trail.connected and trail.wrote is None:
             error = httpx.ConnectTimeout(f"no connection to {attempt.pick.endpoint.url} in {seconds:.3g}s")
             return Landing(self._own_fault(classify_error(error, trail), stood, seconds), error=error)
-        return Landing(self._own_fault(late(attempt), stood, seconds), error=error)
+        return Landing(self._own_fault(late(attempt), stood, seconds), error=no_head(attempt))
 
     def _own_fault(self, outcome: Outcome, stood: float, seconds: float) -> Outcome:
         """A timeout for which this process stood still is nobody else's."""

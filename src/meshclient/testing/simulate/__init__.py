@@ -9,7 +9,7 @@ from __future__ import annotations
 from meshclient.testing.simulate.behaviour import Behaviour, Healthy, Recovering, Staffed
 from meshclient.testing.simulate.instance import Instance, instances
 from meshclient.testing.simulate.latency import Bimodal, Constant, Empirical, Latency, LogNormal
-from meshclient.testing.simulate.load import Closed, Load, Poisson
+from meshclient.testing.simulate.load import Closed, Load, Phased, Poisson
 from meshclient.testing.simulate.recorder import Recorder
 from meshclient.testing.simulate.recording import Recording
 from meshclient.testing.simulate.reply import Reply, Visit
@@ -47,6 +47,7 @@ __all__ = [
     "Latency",
     "Load",
     "LogNormal",
+    "Phased",
     "Poisson",
     "Recorder",
     "Recording",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -37,17 +38,26 @@ class Poisson:
 
     def begin(self, timeline: Timeline, random: Random, until: float, make: Make) -> None:
         """Make calls from now on until `until`."""
+        _poisson(timeline, random, self.rate, until, make)
 
-        def arrive() -> None:
-            make(_nothing)
-            plan()
 
-        def plan() -> None:
-            moment = timeline.now + random.expovariate(self.rate)
-            if moment < until:
-                timeline.at(moment, arrive)
+@dataclass(frozen=True, slots=True)
+class Phased:
+    """Open loop, at a rate that changes.
 
-        plan()
+    Args:
+        phases: so many seconds at so many calls per second, one after the other; the last goes on.
+    """
+
+    phases: tuple[tuple[float, float], ...]
+
+    def begin(self, timeline: Timeline, random: Random, until: float, make: Make) -> None:
+        """Make calls from now on until `until`."""
+        begin, last = timeline.now, len(self.phases) - 1
+        for at, (seconds, rate) in enumerate(self.phases):
+            end = until if at == last else min(until, begin + seconds)
+            timeline.at(begin, partial(_poisson, timeline, random, rate, end, make))
+            begin = end
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,19 @@ class Closed:
 
         for _ in range(self.workers):
             timeline.after(random.random() * 0.01, work)
+
+
+def _poisson(timeline: Timeline, random: Random, rate: float, until: float, make: Make) -> None:
+    def arrive() -> None:
+        make(_nothing)
+        plan()
+
+    def plan() -> None:
+        moment = timeline.now + random.expovariate(rate)
+        if moment < until:
+            timeline.at(moment, arrive)
+
+    plan()
 
 
 def _nothing() -> None:

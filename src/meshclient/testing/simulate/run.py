@@ -30,6 +30,10 @@ class Run:
     Args:
         simulation: what to run.
         seed: of all chance.
+
+    Attributes:
+        caller: the outermost one.
+        callers: all of them.
     """
 
     def __init__(self, simulation: Simulation, seed: int) -> None:
@@ -40,6 +44,7 @@ class Run:
         self._loop = Loop(self._timeline)
         self._calls = Random(f"{seed} calls")
         self._next = 0
+        self.callers: list[Caller] = []
         stage: Stage | None = None
         for at in reversed(range(len(simulation.tiers))):
             stage = self._stage(simulation.tiers[at], stage, at)
@@ -72,6 +77,7 @@ class Run:
             emit=self._tally.tell,
         )
         stage.callers.append(caller)
+        self.callers.append(caller)
         caller.watch.show(stage.listed.values())
         return caller
 

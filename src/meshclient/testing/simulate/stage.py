@@ -9,7 +9,7 @@ from meshclient.testing.simulate.reply import REFUSED
 from meshclient.testing.simulate.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.outcome import Outcome
@@ -48,9 +48,11 @@ class Stage:
         self._tally = tally
         self._seed = seed
         self._beneath = beneath
+        # How many lists were made, and the latest of them that callers have seen.
+        self._written = self._shown = 0
 
     def start(self, instance: Instance) -> None:
-        """Let an instance run and be listed; callers hear of it by `show`."""
+        """Let an instance run and be listed; callers hear of it by `publish`."""
         name = instance.endpoint.id
         beneath = self._beneath(name) if self._beneath is not None else None
         seed = f"{self._seed} {self.service} {name}"
@@ -63,10 +65,18 @@ class Stage:
         self.servers.pop(name, None)
         self.listed.pop(name, None)
 
-    def show(self, listed: Iterable[Endpoint]) -> None:
-        """Let all callers see this list."""
-        for caller in self.callers:
-            caller.watch.show(listed)
+    def publish(self, propagation: float) -> None:
+        """Let all callers see what is listed now, after so many seconds, unless they have seen a later list by then."""
+        self._written += 1
+        number, listed = self._written, tuple(self.listed.values())
+
+        def show() -> None:
+            if number > self._shown:
+                self._shown = number
+                for caller in self.callers:
+                    caller.watch.show(listed)
+
+        self.timeline.after(propagation, show)
 
     def behave(self, name: str, behaviour: Behaviour) -> None:
         """Change how an instance behaves, if it still runs."""

@@ -77,7 +77,6 @@ class Replacement:
         def replace() -> None:
             stage.stop(self.name)
             stage.start(self.successor)
-            listed = tuple(stage.listed.values())
-            stage.timeline.after(self.propagation, lambda: stage.show(listed))
+            stage.publish(self.propagation)
 
         stage.timeline.at(self.at, replace)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from meshclient.config.shape import ServiceConfig
-from meshclient.testing.simulate import Closed, Hanging, Load, Poisson, Simulation, Tier, instances
+from meshclient.testing.simulate import Closed, Hanging, Load, Phased, Poisson, Simulation, Tier, instances
 from meshclient.testing.simulate.run import Run
 from meshclient.testing.simulate.scenarios.catalogue import SCENARIOS
 
@@ -57,6 +57,12 @@ def test_open_loop_load_comes_at_its_rate() -> None:
     assert report.calls == pytest.approx(1000, rel=0.1)
     assert report.whole.success_rate == 1.0
     assert report.executions == {1: report.calls}
+
+
+def test_load_changes_by_phases() -> None:
+    report = calm(Load(Phased(((1.0, 300.0), (2.0, 20.0), (0.5, 100.0))))).run(1)
+    assert [each.calls for each in report.slices] == pytest.approx([300, 20, 20, 100, 100], rel=0.5)
+    assert report.slices[0].calls > 5 * report.slices[1].calls
 
 
 def test_each_seed_has_arrivals_of_its_own() -> None:

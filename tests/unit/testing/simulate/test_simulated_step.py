@@ -68,6 +68,13 @@ def test_production_policies_hide_the_replacement() -> None:
     assert report.retries > 0
 
 
+def test_a_list_that_arrives_late_does_not_undo_a_later_one() -> None:
+    first, second = instances(2, prefix="n", net=1)
+    slow = Replacement(2.0, "i1", first, propagation=1.5)
+    report = run(slow, Replacement(2.5, "i2", second, propagation=0.0))
+    assert set(report.slices[5].shares) == {"n1", "n2"}
+
+
 def test_a_fault_of_an_instance_that_has_gone_changes_nothing() -> None:
     (new,) = instances(1, prefix="n", net=1)
     report = run(Replacement(1.0, "i1", new, propagation=0.0), Fault(2.0, 4.0, ("i1",), lambda _: Refusing()))

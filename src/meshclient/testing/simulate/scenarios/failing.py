@@ -49,7 +49,7 @@ def _half_fail(config: ServiceConfig) -> Simulation:
 
 def _two_of_nine(config: ServiceConfig) -> Simulation:
     trouble = partial(Failing, ratio=0.5)
-    return _some("two_of_nine", config, 9, trouble, "i1", "i2", seconds=16.0, settle=8.0, rate=120.0)
+    return _some("two_of_nine", config, 9, trouble, "i1", "i2", seconds=12.0, settle=8.0, rate=200.0)
 
 
 def _gray(config: ServiceConfig) -> Simulation:
