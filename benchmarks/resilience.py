@@ -41,7 +41,7 @@ show the median and the worst of what was measured.
 
 The last row is about random schedules: configuration, faults, stalls of the caller, cancelled calls and replaced
 instances are drawn from a seed, four seconds of trouble are followed by fourteen of rest, and then no call may fail, no
-endpoint may count a call in flight, wait for a probe or go unused. Each call is one schedule.
+endpoint may count a call in flight or wait for its probe. Each call is one schedule.
 """
 
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from meshclient.core.balance.pick import Pick
-from meshclient.core.outlier import Change, Outlier
 from meshclient.model.outcome import CANCELLED, Outcome
 from meshclient.testing.simulate.chaos import aftermath
 
@@ -18,20 +19,23 @@ def test_nothing_is_lost(seeds: range) -> None:
     assert {seed: found.losses for seed in seeds if (found := aftermath(seed)).losses} == {}
 
 
-def test_what_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pick that a cancelled call keeps for itself."""
+def lose(monkeypatch: pytest.MonkeyPatch, which: Callable[[Pick, Outcome], bool]) -> None:
+    """Let some picks never be handed back."""
     done = Pick.done
 
     def keep(self: Pick, outcome: Outcome, now: float) -> None:
-        if outcome is CANCELLED:
+        if which(self, outcome):
             self._ledger = None
         done(self, outcome, now)
 
     monkeypatch.setattr(Pick, "done", keep)
+
+
+def test_a_place_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    lose(monkeypatch, lambda _, outcome: outcome is CANCELLED)
     assert any("in flight" in loss for loss in aftermath(1).losses)
 
 
 def test_a_probe_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that is out and has its probe taken by a call that never says how it ended."""
-    monkeypatch.setattr(Outlier, "_record_probe", lambda *_: Change.NONE)
-    assert any("is still" in loss for seed in range(8) for loss in aftermath(seed).losses)
+    lose(monkeypatch, lambda pick, _: pick.probe)
+    assert any("is still probing" in loss for seed in range(5) for loss in aftermath(seed).losses)

@@ -54,7 +54,7 @@ def simulate(
     rate: float | None,
     duration: float | None,
 ) -> None:
-    """See in virtual time what a configuration does in trouble.
+    """See in virtual time what a configuration does.
 
     The policies are those of the library; time, the network and the instances are simulated. A seed always gives the
     same result.

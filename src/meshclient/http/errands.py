@@ -7,6 +7,7 @@ starts for it, as those of resolvers do; where no thread can be started it is le
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ class AsyncErrands:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def renew(self) -> None:
+        """Nothing: tasks are their loop's, which a forked child does not run on."""
 
     def begin(self, errand: Callable[[], Coroutine[object, object, None]], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing but cancellation; `ended` is called when it is over, or was not."""
@@ -58,7 +62,16 @@ class Errands:
     """Blocking calls under way beside the calls."""
 
     def __init__(self) -> None:
-        self._jobs: dict[Job, Future[None]] = {}
+        self._jobs: dict[Job, tuple[Future[None], Callable[[], None]]] = {}
+        self._process = os.getpid()
+
+    def renew(self) -> None:
+        """In a forked child: what the parent had under way is over here."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            jobs, self._jobs = self._jobs, {}
+            for _, ended in jobs.values():
+                ended()
 
     def begin(self, errand: Callable[[], None], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing; `ended` is called when it is over, or was not begun."""
@@ -73,7 +86,8 @@ class Errands:
         except RuntimeError:
             ended()
             return
-        self._jobs[job] = over = Future()
+        over: Future[None] = Future()
+        self._jobs[job] = over, ended
 
         def end(_: Future[None]) -> None:
             ended()
@@ -85,6 +99,6 @@ class Errands:
     def close(self) -> None:
         """Let what is under way end within `GRACE` seconds; then it is no longer waited for."""
         jobs = dict(self._jobs)
-        wait(jobs.values(), GRACE)
+        wait([over for over, _ in jobs.values()], GRACE)
         for job in jobs:
             background().cancel(job)

@@ -149,14 +149,14 @@ def _retry(value: object, policy: RetryPolicy) -> RetryPolicy:
     if isinstance(value, bool):
         return policy if value else NO_RETRY
     if not isinstance(value, Mapping) or not value.keys() <= _RETRY.keys():
-        msg = f'extensions["mesh"]["retry"] is {value!r}: give True, False or a table of {", ".join(_RETRY)}'
+        msg = f"extensions[\"mesh\"]['retry'] is {value!r}: give True or False, or a table of {', '.join(_RETRY)}"
         raise ConfigError(msg)
     read: dict[str, Any] = {}
     for key, part in value.items():
         try:
             read[key] = _RETRY[key].read(part)
         except ValueError as exc:
-            msg = f'extensions["mesh"]["retry"][{key!r}]: {exc}'
+            msg = f"extensions[\"mesh\"]['retry'][{key!r}]: {exc}"
             raise ConfigError(msg) from None
     # Who says how calls are repeated wants them repeated.
     policy = RetryPolicy() if policy == NO_RETRY else policy

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from math import inf
 from typing import TYPE_CHECKING
 
-from meshclient.errors import DeadlineExceeded
+from meshclient.errors import MeshError
 from meshclient.http.ambient import INBOUND_HEADERS, serving
 from meshclient.integrations.problem import GIVEN_UP, MEDIA_TYPE, NOT_BEGUN, STATUS, problem
 
@@ -32,7 +32,7 @@ class MeshMiddleware:
     """An application whose calls obey the deadlines of the requests it serves.
 
     A request whose time is over already gets 504 with a problem document, and the application never hears of it. So
-    does one whose time ends within a call, where the application lets DeadlineExceeded pass and has sent nothing yet.
+    does one whose time ends within a call, where the application lets its error pass and has sent nothing yet.
 
     Args:
         app: the WSGI application.
@@ -53,7 +53,7 @@ class MeshMiddleware:
             return [_reject(start_response, NOT_BEGUN)]
         try:
             parts = context.run(self._app, environ, start_response)
-        except DeadlineExceeded:
+        except MeshError:
             if ambient.ends > time.monotonic():
                 raise
             return [_reject(start_response, GIVEN_UP)]
@@ -78,7 +78,7 @@ class _Body:
             if self._iterator is None:
                 self._iterator = self._context.run(iter, self._parts)
             return self._context.run(next, self._iterator)
-        except DeadlineExceeded:
+        except MeshError:
             if self._ends > time.monotonic():
                 raise
             self._ends, self._iterator = inf, iter(())

@@ -7,6 +7,7 @@ import pytest
 
 from meshclient.config.loaded import Loaded, load
 from meshclient.config.policy_shape import Backoff, EjectionConfig, RetryConfig
+from meshclient.config.schema import DEFAULTS, ROOT, Table
 from meshclient.config.shape import MeshConfig, ServiceConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
@@ -161,7 +162,8 @@ def test_warnings_are_handed_on() -> None:
 
 def test_settings_are_sorted_and_written_as_in_a_file() -> None:
     settings = {s.path: s.value for s in given({"services": {"a.b": {"deadline": 0.25, "retry": False}}}).settings}
-    assert list(settings)[:3] == ["defaults.attempt_timeout", "defaults.balancer", "defaults.connect_timeout"]
+    assert list(settings)[:3] == ["defaults.attempt_timeout", "defaults.balancer", "defaults.circuit"]
+    assert settings["defaults.circuit"] is False
     assert settings['services."a.b".deadline'] == "250ms"
     assert settings['services."a.b".retry'] is False
     assert 'services."a.b".retry.attempts' not in settings
@@ -175,9 +177,11 @@ def test_an_origin_of_nothing_is_an_error_with_a_suggestion() -> None:
         given().origin("zzz")
 
 
-RETRY_KEYS = "attempts, budget, budget_floor, backoff, methods"
-ROOT_KEYS = "resolver, domains, mode, state_dir, discovery, telemetry, defaults, services"
-DEFAULTS_KEYS = "deadline, attempt_timeout, connect_timeout, balancer, hash_key, retry, ejection, throttle, hedge, shadow"
+# In the order in which the schema has them.
+ROOT_KEYS, DEFAULTS_KEYS = ", ".join(ROOT.keys), ", ".join(DEFAULTS.keys)
+RETRY = DEFAULTS.keys["retry"]
+assert isinstance(RETRY, Table)
+RETRY_KEYS = ", ".join(RETRY.keys)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A driver of the exchange without any I/O: it plays a script and moves a clock.
 
 `answer` says for each attempt after how many seconds it ends and how; an attempt that takes longer than it may runs
-into its timer. List changes are given as (moment, snapshot).
+into its timer. Several may be in flight at once; of two that end at the same time the older one is first. List changes are given as (moment, snapshot).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from meshclient.core.retry import RetryPolicy
 from meshclient.core.retry_budget import RetryBudget
 from meshclient.core.shadow import Shadow
 from meshclient.model.deadline import Deadline
-from meshclient.model.outcome import Outcome
+from meshclient.model.outcome import CANCELLED, Outcome
 from meshclient.model.snapshot import Pending, Ready
 from unit.core.fleet import Clock, balancer
 
@@ -90,6 +90,7 @@ def call(
     attempt_timeout: float = inf,
     retry: RetryPolicy | None = None,
     obstacle: str = "",
+    hedge: bool = False,
 ) -> Call:
     """A call that starts now."""
     now = service.clock()
@@ -101,7 +102,18 @@ def call(
         attempt_timeout=attempt_timeout,
         retry=retry or RetryPolicy(),
         obstacle=lambda: obstacle,
+        hedge=hedge,
     )
+
+
+@dataclass
+class Flight:
+    """An attempt under way; how it ends is asked of the script when it is first waited for."""
+
+    attempt: Attempt
+    begun: float
+    ends: float | None = None
+    outcome: Outcome = CANCELLED
 
 
 @dataclass
@@ -115,6 +127,8 @@ class Run:
     oversleep: float = 0.0
     commands: list[Command] = field(default_factory=list)
     started: list[Attempt] = field(default_factory=list)
+    landed: list[Finished] = field(default_factory=list)
+    live: list[Flight] = field(default_factory=list)
     ended: int = 0
     waited: float = 0.0
     result: Attempt | None = None
@@ -122,7 +136,6 @@ class Run:
     def play(self) -> Attempt | None:
         """The last attempt; None when it was stopped."""
         steps, signal = exchange(self.made, self.service), None
-        live: Attempt | None = None
         while True:
             try:
                 command = steps.send(signal)
@@ -136,27 +149,44 @@ class Run:
             assert len(self.commands) < 1000
             signal = None
             if isinstance(command, Start):
-                assert live is None
-                live = command.attempt
-                self.started.append(live)
+                # One may run beside another, and no third.
+                assert len(self.live) == command.attempt.hedge
+                self.live.append(Flight(command.attempt, self.service.time.now))
+                self.started.append(command.attempt)
             elif isinstance(command, Cancel):
-                assert live is command.attempt
-                live = None
-                self.ended += 1
+                self._cancel(command.attempt)
             else:
-                signal = self._wait(command, live)
-                if isinstance(signal, Finished):
-                    live = None
-                    self.ended += 1
+                signal = self._land(command) if self.live else self._wait(command)
 
-    def _wait(self, command: Wait, live: Attempt | None) -> Signal:
+    def _cancel(self, attempt: Attempt) -> None:
+        """An attempt that has landed already may be cancelled too: its response is thrown away."""
+        flights = [flight for flight in self.live if flight.attempt is attempt]
+        assert flights or any(landed.attempt is attempt for landed in self.landed)
+        self.ended += len(flights)
+        self.live = [flight for flight in self.live if flight.attempt is not attempt]
+
+    def _land(self, command: Wait) -> Signal:
+        """What is in flight goes on until the first of it ends, or the time is up."""
         clock, before = self.service.time, self.service.time.now
-        if live is not None:
-            latency, outcome = self.answer(live)
-            in_time = latency <= command.timeout
-            clock.pass_(min(latency, command.timeout))
-            self.waited += clock.now - before
-            return Finished(live, outcome) if in_time else TimerFired()
+        for flight in self.live:
+            if flight.ends is None:
+                latency, flight.outcome = self.answer(flight.attempt)
+                flight.ends = flight.begun + latency
+        first = min(self.live, key=_end)
+        at = _end(first)
+        assert command.timeout < inf or at < inf
+        in_time = at - before <= command.timeout
+        clock.pass_(max(0.0, at - before) if in_time else command.timeout)
+        self.waited += clock.now - before
+        if not in_time:
+            return TimerFired()
+        self.live.remove(first)
+        self.ended += 1
+        self.landed.append(Finished(first.attempt, first.outcome))
+        return self.landed[-1]
+
+    def _wait(self, command: Wait) -> Signal:
+        clock, before = self.service.time, self.service.time.now
         assert command.timeout < inf or command.stale is not None
         if command.stale is not None:
             assert command.stale is self.service.snapshot
@@ -169,3 +199,8 @@ class Run:
         clock.pass_(command.timeout)
         self.waited += command.timeout
         return TimerFired()
+
+
+def _end(flight: Flight) -> float:
+    assert flight.ends is not None
+    return flight.ends

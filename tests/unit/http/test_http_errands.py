@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -107,3 +108,28 @@ def test_where_no_thread_can_be_had_the_work_is_left_undone(monkeypatch: pytest.
     monkeypatch.setattr(threading.Thread, "start", refuse)
     Errands().begin(lambda: told.append("done"), lambda: told.append("ended"))
     assert told == ["ended"]
+
+
+def test_a_forked_child_has_nothing_under_way() -> None:
+    release, told = threading.Event(), list[int]()
+    work = Errands()
+
+    def errand() -> None:
+        release.wait(5)
+
+    work.begin(errand, lambda: told.append(1))
+    work.renew()
+    assert told == []
+    child = os.fork()
+    if child == 0:
+        try:
+            work.renew()
+            work.close()
+        finally:
+            os._exit(0 if told == [1] else 1)
+    try:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        release.set()
+        work.close()
+    assert told == [1]

@@ -51,6 +51,7 @@ class Mirroring:
             chance: uniform in [0, 1).
             send: makes the call.
         """
+        self._errands.renew()
         copyable = isinstance(request.stream, httpx.ByteStream)
         if mirror.take(chance, copyable=copyable):
             self._errands.begin(partial(_deliver, copied(request), target, send), mirror.done)

@@ -80,14 +80,10 @@ def aftermath(seed: int) -> Aftermath:
     for status in service.balancer.status(run.caller.clock()):
         if status.pending:
             losses.append(f"{status.endpoint.id} counts {status.pending} in flight")
-        if status.state == "probing":
-            losses.append(f"the probe of {status.endpoint.id} never came back")
+        if status.returns_in is not None:
+            losses.append(f"{status.endpoint.id} is still {status.state}, though all has been well for long")
     failed = [call for call in tally.calls if call.failure and call.began >= TROUBLE + REST]
     losses += [f"{len(failed)} calls failed when all was well: {failed[0].failure}"] if failed else []
-    used = {name for moment, name in tally.sent["orders"] if moment >= TROUBLE}
-    losses += [
-        f"{endpoint.id} was not used again" for endpoint in service.snapshot.endpoints if endpoint.id not in used
-    ]
     return Aftermath(len(tally.calls) + tally.cancelled, tuple(losses))
 
 
