@@ -186,9 +186,8 @@ class Flight:
         if wait is None:
             return []
         found: list[Callable[[], Signal]] = [lambda attempt=one: self._finished(attempt) for one in self.live]  # type: ignore[misc]
-        if self.woken and wait.turn is not None:
-            turn = wait.turn
-            found.append(lambda: TurnCame() if turn.came else TimerFired())
+        if self.woken:
+            found.append(TurnCame)
         if wait.stale is not None and wait.stale is not self.world.snapshot:
             found.append(SnapshotChanged)
         if wait.timeout < inf:

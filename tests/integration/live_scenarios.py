@@ -17,9 +17,9 @@ from integration.live import Ended, Pace, Stage, percentile, stage
 from servers.scenario_backend import ScenarioBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
-    Scenario = Callable[["Pace", int], Awaitable["list[Finding]"]]
+    Scenario = Callable[["Pace", int], Coroutine[object, object, "list[Finding]"]]
 
 # Of an attempt where instances hang: shorter than the default, so that a run need not be longer.
 ATTEMPT = 1.0
@@ -102,13 +102,13 @@ async def half_hang(pace: Pace, seed: int) -> list[Finding]:
 
 
 async def all_bad(pace: Pace, seed: int) -> list[Finding]:
-    """All 3 fail everything for a while, and are well again."""
+    """All 3 fail everything, for twice as long as others are looked at, and are well again."""
     with ScenarioBackend("i1", "i2", "i3", seed=seed) as backend:
         async with stage(backend, pace.rate, seed) as run:
             await asyncio.sleep(pace.calm)
             backend.behave(*backend.ports, fail=1.0)
             broken = time.monotonic()
-            await asyncio.sleep(pace.after)
+            await asyncio.sleep(2 * pace.after)
             backend.behave(*backend.ports)
             healed = time.monotonic()
             await asyncio.sleep(4.0)
@@ -116,7 +116,9 @@ async def all_bad(pace: Pace, seed: int) -> list[Finding]:
     sent = [call for call in during if call.story and call.story.attempts]
     attempts = run.attempts(broken, healed).total()
     late = max((call.at - healed for call in run.between(healed) if call.error), default=0.0)
-    detail = f"{len(during)} calls, {len(sent)} of them sent, {attempts} attempts: {attempts / len(sent):.3f} for each"
+    first = run.attempts(broken, broken + 1.0).total() / len(run.between(broken, broken + 1.0))
+    detail = f"{len(during)} calls, {len(during) - len(sent)} of them refused, {attempts} attempts"
+    detail += f"; in the first second {first:.2f} for each"
     kinds = Counter(call.error.split("(")[0] for call in run.between(healed) if call.error)
     return [
         Finding("attempts for each call: <= 1.25", attempts / len(during), 1.25, detail=detail),
@@ -145,7 +147,10 @@ async def rolling(pace: Pace, seed: int) -> list[Finding]:
             await asyncio.sleep(1.0)
     left = {name: run.share(name, replaced) for name in after}
     detail = f"shares at the end {', '.join(f'{share:.0%}' for share in left.values())}"
-    return [_no_failed_get(run), Finding("share of those that are gone: 0", 1 - sum(left.values()), 1e-9, detail=detail)]
+    return [
+        _no_failed_get(run),
+        Finding("share of those that are gone: 0", 1 - sum(left.values()), 1e-9, detail=detail),
+    ]
 
 
 async def post_resets(pace: Pace, seed: int) -> list[Finding]:

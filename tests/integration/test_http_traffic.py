@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from meshclient.errors import NoEndpoints
+from meshclient.errors import NoEndpoints, ResolverUnavailable
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 from unit.http.rawserver import OK, Connection, RawServer, always
 from unit.http.steered import steered
+from unit.mesh.parts import Parts
 
 if TYPE_CHECKING:
+    from meshclient.mesh import MeshService
     from servers.backend import Backend, Backends
 
 
@@ -139,3 +141,32 @@ def test_an_error_of_the_canary_reaches_its_caller_and_counts(face: Face, backen
         assert branches.guard is not None
         assert branches.guard.tripped is not None
         assert branches.guard.tripped.failures == len(failures) < 30
+
+
+@pytest.mark.parametrize(("unknown", "fails"), [("orders-canary", True), ("orders-next", False)])
+def test_another_service_that_cannot_be_looked_for_fails_its_own_calls_only(
+    face: Face, backends: Backends, monkeypatch: pytest.MonkeyPatch, unknown: str, fails: bool
+) -> None:
+    [backend] = backends(1)
+    services: dict[str, list[Any]] = {"orders": [listed(backend)], "orders-canary": [listed(backend)]}
+    client, _ = steered(
+        face,
+        services,
+        split={"canary": 1},
+        variants={"canary": {"service": "orders-canary"}},
+        mirror={"to": "orders-next", "share": 1},
+    )
+    find = Parts.service
+
+    def service(self: Parts, name: str) -> MeshService:
+        if name == unknown:
+            raise ResolverUnavailable(f"cannot resolve {name!r}: no thread is left")
+        return find(self, name)
+
+    monkeypatch.setattr(Parts, "service", service)
+    if fails:
+        with pytest.raises(httpx.ConnectError, match="cannot resolve 'orders-canary'") as caught:
+            face.run(client.get("http://orders/"))
+        assert caught.value.request.url == "http://orders/"
+    else:
+        assert face.run(client.get("http://orders/")).status_code == 200

@@ -37,7 +37,6 @@ class CheckupMachine(RuleBasedStateMachine):
         self.now = 1000.0
         self.passing: dict[Key, bool] = {}
         self.results: dict[Key, list[bool]] = {}
-        self.taken: dict[Key, float] = {}
         self.under_way: list[Condition] = []
         self.lost: list[Condition] = []
 
@@ -50,7 +49,6 @@ class CheckupMachine(RuleBasedStateMachine):
         keys = {each.key for each in endpoints}
         for key in self.passing.keys() - keys:
             del self.passing[key], self.results[key]
-            self.taken.pop(key, None)
         for key in keys - self.passing.keys():
             self.passing[key], self.results[key] = True, []
         gone = [each for each in self.under_way if not self.subject.holds(each)]
@@ -68,10 +66,6 @@ class CheckupMachine(RuleBasedStateMachine):
         assert key in self.passing
         assert condition not in self.under_way
         assert condition.passing is self.passing[key]
-        # At most once in a round, however late the one before was.
-        if key in self.taken:
-            assert self.now - self.taken[key] >= -SLACK
-        self.taken[key] = self.now
         self.under_way.append(condition)
 
     @precondition(lambda self: self.under_way)

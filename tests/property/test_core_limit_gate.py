@@ -114,13 +114,16 @@ class Course(RuleBasedStateMachine):
         assert place in self.places, "told after it had left"
         self.woken.add(place)
 
+    def found(self) -> None:
+        for place in self.forgotten:
+            self.places.remove(place)
+        self.forgotten.clear()
+
     def find(self) -> None:
         if self.forgotten:
-            for place in list(self.forgotten):
-                self.places.remove(place)
-            self.forgotten.clear()
+            self.found()
             # What the gate itself does with the next `enter`; here first, so that what follows is seen.
-            self.gate._collect(self.now)
+            self.gate._read_notes(self.now)
             self.note()
 
     @precondition(lambda self: self.places)
@@ -137,13 +140,10 @@ class Course(RuleBasedStateMachine):
             self.note()
         else:
             order = self.turn_order()
-        room = max(0, self.gate.concurrency - len(self.at_work()) + (len(self.forgotten) if waits else 0))
-        found = set(self.forgotten) if waits else set()
+        room = max(0, self.gate.concurrency - len(self.at_work()) + len(self.forgotten))
         for _ in range(1 + again):
             place.leave(mark, 0.01, self.now)
-        for other in found:
-            self.places.remove(other)
-            self.forgotten.remove(other)
+        self.found()
         assert [other.came for other in order] == [True] * min(room, len(order)) + [False] * (len(order) - room)
         for other in order[:room]:
             assert other in self.woken or other not in self.waited
@@ -177,6 +177,7 @@ class Course(RuleBasedStateMachine):
         self.forgotten.discard(place)
         self.places.remove(place)
         place.leave(Mark.SUCCESS, 0.01, self.now)
+        self.found()
         assert self.gate.concurrency == limit
         self.note()
 
@@ -199,7 +200,7 @@ class Course(RuleBasedStateMachine):
         if hasattr(self, "gate"):
             for place in list(self.places):
                 place.leave(Mark.NEUTRAL, None, self.now)
-            self.gate._collect(self.now)
+            self.gate._read_notes(self.now)
             status = self.gate.status()
             assert (status.working, status.waiting) == (0, 0)
 

@@ -120,7 +120,7 @@ def test_nothing_is_lost_in_whatever_order_they_end(  # noqa: PLR0917 - drawn
 @pytest.mark.parametrize(
     ("endings", "winner", "told"),
     [
-        # The first one after all; the hedge; the hedge although the first fails before; the first after the hedge fails.
+        # The first one after all; the hedge; the hedge after the first failed; the first after the hedge failed.
         ([(0.1, OK), (1.0, OK)], 1, ["", "attempt 1 was faster"]),
         ([(1.0, OK), (0.01, OK)], 2, ["attempt 2 was faster", ""]),
         ([(0.1, UNAVAILABLE), (0.2, OK)], 2, ["server_error: the other attempt went on", ""]),

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from meshclient.core.traffic.canary import CanaryTripped, Guard
 from meshclient.core.traffic.evidence import Evidence
+from meshclient.core.traffic.quantile import Quantile
 
 ALPHA = 0.01
 shares = st.floats(0.01, 0.99)
@@ -72,7 +73,11 @@ def test_no_bet_wins_on_average_while_the_canary_is_tolerable(
     # However often it has events, if no more often than tolerated.
     ratio = badness * tolerance
     chance = share * ratio / (share * ratio + 1 - share)
-    assert chance * after(True) + (1 - chance) * after(False) <= before.value * (1 + 1e-9)
+    expected = chance * after(True) + (1 - chance) * after(False)
+    assert expected <= before.value * (1 + 1e-9)
+    # As bad as tolerated is a fair game: nothing is given away.
+    fair = share * tolerance / (share * tolerance + 1 - share)
+    assert fair * after(True) + (1 - fair) * after(False) == pytest.approx(before.value)
     assert before.value > 0
 
 
@@ -158,3 +163,35 @@ def test_where_there_is_nothing_to_compare_with_nothing_is_concluded(course: lis
     guard = Guard("orders", "v2", alpha=0.5)
     for share, canary, failed in course:
         assert guard.ended(share, canary=canary, failed=failed, latency=1.0) is None
+
+
+def test_with_two_tests_the_level_is_shared() -> None:
+    guard, failing = Guard("orders", "v2", alpha=ALPHA, latency=True), Evidence()
+    while guard.tripped is None:
+        guard.ended(0.1, canary=True, failed=True, latency=0.0)
+        failing.event(0.1, canary=True)
+    assert guard.tripped.evidence == pytest.approx((failing.value + 1.0) / 2)
+    assert guard.tripped.why == "failures"
+
+
+def test_slow_is_what_is_slower_than_the_rest() -> None:
+    guard = Guard("orders", "v2", alpha=ALPHA, latency=True)
+    for number in range(1, 400):
+        canary = number % 10 == 0
+        if guard.ended(0.1, canary=canary, failed=False, latency=1.0 if canary else 0.1):
+            break
+    assert guard.tripped is not None
+    assert (guard.tripped.why, guard.tripped.failures) == ("latency", 0)
+    assert guard.tripped.calls < 15
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32), st.sampled_from([0.001, 0.1, 10.0]), st.sampled_from([0.3, 1.0, 1.5]))
+def test_the_percentile_is_followed(seed: int, median: float, spread: float) -> None:
+    rng, quantile, above = Random(seed), Quantile(), 0
+    for number in range(6000):
+        # Half-way everything becomes three times as slow.
+        seconds = median * rng.lognormvariate(0.0, spread) * (3.0 if number >= 3000 else 1.0)
+        above += seconds > quantile.value and number % 3000 >= 1000
+        quantile.observe(seconds)
+    assert 0.03 < above / 4000 < 0.075

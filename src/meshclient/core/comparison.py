@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import sqrt
 
 # A streak of failures is blamed on the endpoint if peers as bad as they are would produce it this rarely.
-RARE = 0.05
+RARE = 0.0001
 # Failure ratios count as different from this many standard errors on (one-sided 0.05 %; every failure is another look,
 # so that the usual 1.64 or 2.33 would condemn equals within minutes) ...
 DEVIATIONS = 3.3
@@ -23,10 +23,8 @@ def streak_is_its_own(failures: int, peers_good: int, peers_bad: int) -> bool:
     """Whether `failures` in a row are more than bad luck at the rate at which the others failed in the same time.
 
     The others' failure rate is taken as ``(bad + 1) / (good + bad + 1)``, which is 1 while they have only failed: then
-    nobody is to blame. Where the others were not tried at all, trying them is the only way to learn.
+    nobody is to blame.
     """
-    if not peers_good and not peers_bad:
-        return True
     rate = (peers_bad + 1) / (peers_good + peers_bad + 1)
     # The exponent is bounded so that a float can hold the result.
     return rate ** min(failures, 1000) <= RARE

@@ -9,10 +9,11 @@ late by yesterday's measure, and hedging them all would double the load of a ser
 from __future__ import annotations
 
 from contextlib import nullcontext
-from math import inf, log
+from math import inf, log, sqrt
 from typing import TYPE_CHECKING
 
 from meshclient.core.retry_budget import RetryBudget
+from meshclient.core.window import Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,6 +28,11 @@ _BUCKETS = int(log(TOP / SHORTEST) / log(GROWTH)) + 2
 SLICES = 3
 SLICE = 10.0
 REFRESH = 3.0
+# More calls late than the percentile lets expect, by so many standard deviations over so many seconds, means that the
+# service has become slow as a whole, and a second attempt would be no faster: none is sent until the percentile has
+# caught up.
+DEVIATIONS = 2.0
+LATELY = 3.0
 # Fewer answers say nothing about a percentile (tower's min_data_points).
 SAMPLES = 100
 
@@ -40,7 +46,7 @@ class Hedging:
         lock: guards the counts where threads share them.
     """
 
-    __slots__ = ("_budget", "_delay", "_due", "_lock", "_quantile", "_slice", "_slices")
+    __slots__ = ("_budget", "_delay", "_due", "_lately", "_lock", "_quantile", "_slice", "_slices")
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class Hedging:
         self._budget = RetryBudget(extra, 0.0)
         self._slices = [[0] * _BUCKETS for _ in range(SLICES)]
         self._slice = 0
+        self._lately = Window(LATELY)
         self._delay = inf
         self._due = 0.0
 
@@ -60,6 +67,7 @@ class Hedging:
         """A call that may be hedged began; how many seconds to wait for it alone, infinity for as long as it takes."""
         with self._lock:
             self._budget.deposit(now)
+            self._lately.record(now, failed=False)
             if now >= self._due:
                 self._advance(now)
                 self._delay, self._due = self._percentile(), now + REFRESH
@@ -76,8 +84,13 @@ class Hedging:
             self._slices[self._slice % SLICES][_bucket(seconds)] += 1
 
     def withdraw(self, now: float) -> bool:
-        """Spend one hedge if there is one."""
+        """A call is late: spend one hedge, if there is one and only few calls are late."""
         with self._lock:
+            lately = self._lately
+            lately.record(now, failed=True)
+            expected = (1 - self._quantile) * lately.successes
+            if lately.failures > expected + DEVIATIONS * sqrt(expected) + 1:
+                return False
             return self._budget.withdraw(now)
 
     def _advance(self, now: float) -> None:

@@ -19,6 +19,8 @@ from meshclient.model.outcome import Mark
 
 # Seconds that the ratio looks back, and after which a pause between two failures makes them unrelated.
 SPAN = 10.0
+# Times `consecutive`: failures that are compared with what the peers did meanwhile, before a new comparison begins.
+LONGEST_STREAK = 3
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class Outlier:
     refused endpoints as well.
 
     Args:
-        consecutive: failures in a row that eject, if the peers do better.
+        consecutive: failures in a row that eject, if the peers are well and did better in the same time.
         ratio: success ratio (0 to 1) of the last ten seconds below which an endpoint is ejected, if the peers do
             better; 0 for never.
         samples: attempts that this ratio needs.
@@ -138,7 +140,7 @@ class Outlier:
         standing.failures += 1
         standing.streak += 1
         standing.failed_at = now
-        return self._streak(standing, own, fleet) or self._ratio(own.window, fleet.window, now)
+        return self._streak(standing, own, fleet, now) or self._ratio(own.window, fleet.window, now)
 
     def eject(self, standing: Standing, now: float, chance: float) -> None:
         """Take it out for a while."""
@@ -167,11 +169,24 @@ class Outlier:
         standing.until = now
         return Change.PROBE_AGAIN
 
-    def _streak(self, standing: Standing, own: Record, fleet: Record) -> bool:
-        if standing.failures < self.consecutive:
+    def _streak(self, standing: Standing, own: Record, fleet: Record, now: float) -> bool:
+        if standing.streak < self.consecutive:
             return False
         good, bad = standing.base
-        return streak_is_its_own(standing.streak, fleet.good - own.good - good, fleet.bad - own.bad - bad)
+        peers_good, peers_bad = fleet.good - own.good - good, fleet.bad - own.bad - bad
+        fleet.window.advance(now)
+        own.window.advance(now)
+        peers = fleet.window.total - own.window.total
+        well = fleet.window.successes - own.window.successes >= self.ratio * peers
+        # Where none of the others was tried since it last did well, trying them is the only way to learn.
+        untold = not peers_good and not peers_bad and standing.failures == standing.streak
+        if well and (untold or streak_is_its_own(standing.streak, peers_good, peers_bad)):
+            return True
+        if standing.streak >= LONGEST_STREAK * self.consecutive:
+            # Judged in parts: at the end of an outage the first peer to succeed would otherwise stand against hundreds
+            # of failures from before.
+            standing.streak, standing.base = 0, (fleet.good - own.good, fleet.bad - own.bad)
+        return False
 
     def _ratio(self, own: Window, fleet: Window, now: float) -> bool:
         own.advance(now)

@@ -37,15 +37,16 @@ def race(call: Call, service: Service, first: Attempt, tried: list[Key]) -> Gene
             live.append(second)
             yield Start(second)
         while True:
-            ended = min(live, key=lambda attempt: attempt.ends)
-            signal = yield Wait(max(0.0, ended.ends - service.clock()) + SLACK)
-            if not isinstance(signal, Finished):
-                yield Cancel(ended)
-                signal = Finished(ended, late(ended))
-            ended = signal.attempt
-            if signal.outcome.kind is Kind.OK or len(live) == 1:
+            due = min(live, key=lambda attempt: attempt.ends)
+            signal = yield Wait(max(0.0, due.ends + SLACK - service.clock()))
+            ended = signal.attempt if isinstance(signal, Finished) else due
+            if isinstance(signal, Finished) and (signal.outcome.kind is Kind.OK or len(live) == 1):
                 break
             yield Cancel(ended)
+            if not isinstance(signal, Finished):
+                signal = Finished(ended, late(ended))
+                if len(live) == 1:
+                    break
             live.remove(ended)
             _settle(call, service, ended, signal.outcome, f"{signal.outcome.kind}: the other attempt went on")
         for loser in [attempt for attempt in live if attempt is not ended]:

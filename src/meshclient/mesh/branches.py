@@ -48,8 +48,14 @@ class Services(Protocol):
         """The running state of the service called `name`."""
         ...
 
-    def part(self, service: MeshService, open_watch: OpenWatch) -> MeshService:
-        """The running state of a part of `service`, configured like it, with the list of the watch that is opened."""
+    def part(self, service: MeshService, label: str, open_watch: OpenWatch) -> MeshService:
+        """The running state of a part of `service`, configured like it.
+
+        Args:
+            service: the whole.
+            label: the variant; empty for the rest.
+            open_watch: begins to watch its list.
+        """
         ...
 
 
@@ -123,7 +129,7 @@ class Branches:
         while True:
             choice = self._plan.choose(head, key, chance, absent)
             target = self.target(services, choice.variant)
-            if choice.variant in absent or choice.variant not in self._config.split or not _nobody(target):
+            if choice.variant in absent or not _nobody(target):
                 return Course(choice, target)
             absent = (*absent, choice.variant)
 
@@ -136,13 +142,11 @@ class Branches:
             return self._part(services, name, self._subsets[name])
         return self._part(services, "", self._rest) if self._subsets else self._service
 
-    def shadow(self, services: Services) -> MeshService | None:
-        """Where copies go, or None where there are none."""
-        mirror = self._config.mirror
-        if mirror is None:
-            return None
-        known = mirror.to in self._config.variants
-        return self.target(services, mirror.to) if known else services.service(mirror.to)
+    def shadow(self, services: Services) -> MeshService:
+        """Where copies go; of a policy that has a mirror."""
+        assert self._config.mirror is not None  # noqa: S101 - asked for where `mirror` is there
+        to = self._config.mirror.to
+        return self.target(services, to) if to in self._config.variants else services.service(to)
 
     def ended(self, course: Course, report: CallReport | None) -> None:
         """A call is over, with or without a response; what its first attempt tells of the guarded variant."""
@@ -161,7 +165,7 @@ class Branches:
     def _part(self, services: Services, name: str, selector: Selector) -> MeshService:
         part = self._parts.get(name)
         if part is None:
-            made = services.part(self._service, partial(_open, self._service.watch, selector))
+            made = services.part(self._service, name, partial(_open, self._service.watch, selector))
             with self._lock:
                 part = self._parts.setdefault(name, made)
         return part

@@ -1,7 +1,8 @@
 """A driver of the exchange without any I/O: it plays a script and moves a clock.
 
 `answer` says for each attempt after how many seconds it ends and how; an attempt that takes longer than it may runs
-into its timer. Several may be in flight at once; of two that end at the same time the older one is first. List changes are given as (moment, snapshot).
+into its timer. Several may be in flight at once; of two that end at the same time the older one is first. List
+changes are given as (moment, snapshot).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Case:
         fleet.add(now, failed=True)
         return RULE.failed(self.standing, self.own, fleet, now)
 
-    def fails(self, fleet: Record, times: int, *, peers_answer: int = 10, now: float = NOW) -> list[bool]:
+    def fails(self, fleet: Record, times: int, *, peers_answer: int = 30, now: float = NOW) -> list[bool]:
         """So many failures; in between the peers succeed so often."""
         found = []
         for _ in range(times):

@@ -27,7 +27,7 @@ class Parts:
     def service(self, name: str) -> MeshService:
         return self._mesh.service(name)
 
-    def part(self, service: MeshService, open_watch: OpenWatch) -> MeshService:
+    def part(self, service: MeshService, label: str, open_watch: OpenWatch) -> MeshService:
         made = MeshService(
             ServiceName(service.name),
             service.config,

@@ -73,10 +73,11 @@ class Gate:
         "_abandoned",
         "_adaptive",
         "_displaced",
-        "_dropped",
         "_entered",
+        "_held",
         "_line",
         "_lock",
+        "_notes",
         "_patience",
         "_queue",
         "_queued",
@@ -103,75 +104,69 @@ class Gate:
         self._shadow = shadow
         self._lock = nullcontext() if lock is None else lock
         self._line = Line(patience)
-        self._dropped: deque[Place] = deque()
+        self._held = False
+        self._notes: deque[tuple[Place, Mark, float | None, float]] = deque()
         self._entered = self._queued = self._refused = self._displaced = self._abandoned = 0
 
     def enter(self, priority: int, now: float) -> Place | Refusal:
         """As `Limiter.enter`."""
-        if self._dropped:
-            self._collect(now)
+        if self._notes:
+            self._read_notes(now)
         wake: Wake | None = None
         with self._lock:
+            self._held = True
             if self.working < self.concurrency:
                 self.working += 1
                 self._entered += 1
-                return Place(self, priority, self._patience, now, Decision.ENTER)
-            if self._shadow:
-                return self._let_in(priority, now)
-            if self._line.size >= self._queue:
-                last = self._line.last(now) if self._queue else None
-                if last is None or last.priority <= priority:
-                    self._refused += 1
-                    return self._refusal()
-                wake = self._displace(last)
-            self._queued += 1
-            place = Place(self, priority, self._patience, now, Decision.QUEUE)
-            place.came = False
-            self._line.join(place, now)
+                place: Place | Refusal = Place(self, priority, self._patience, now, Decision.ENTER)
+            elif self._shadow:
+                place = self._let_in(priority, now)
+            else:
+                place, wake = self._queue_up(priority, now)
+            self._held = False
         if wake is not None:
             _call(wake)
+        if self._notes:
+            self._read_notes(now)
         return place
 
     def watch(self, place: Place, wake: Wake) -> None:
         """As `Turn.watch` (called by `Place.watch`)."""
         with self._lock:
-            if place.gone:
-                return
-            if not place.came and place.refusal is None:
+            self._held = True
+            told = place.came or place.refusal is not None
+            if not told:
                 place.wake = wake
-                return
-        wake()
+            self._held = False
+        if told and not place.gone:
+            wake()
+        if self._notes:
+            self._read_notes(place.since)
 
     def leave(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
         """As `Turn.leave` (called by `Place.leave`)."""
-        with self._lock:
-            if place.gone:
-                return
-            place.gone = True
-            if not place.came:
-                place.wake = None
-                if place.refusal is None:
-                    self._abandoned += 1
-                    self._line.remove(place)
-            else:
-                if self._adaptive is not None and mark is not Mark.NEUTRAL:
-                    self._learn(self._adaptive, place, mark, latency, now)
-                self.working -= 1
-            woken = self._advance(now) if self._line.size else ()
-        for wake in woken:
-            _call(wake)
-        if self._dropped and not place.came:
-            # Those who wait behind places that nobody holds any more would wait for a newcomer to find it out.
-            self._collect(now)
+        if self._held:
+            self._notes.append((place, mark, latency, now))
+        else:
+            with self._lock:
+                self._held = True
+                self._take_back(place, mark, latency, now)
+                woken = self._advance(now) if self._line.size else ()
+                self._held = False
+            for wake in woken:
+                _call(wake)
+        if self._notes:
+            self._read_notes(now)
 
     def drop(self, place: Place) -> None:
         """Take note of a place that nobody will give up (called by `Place.drop`)."""
-        self._dropped.append(place)
+        self._notes.append((place, Mark.NEUTRAL, None, place.since))
 
     def status(self) -> GateStatus:
         """How things are."""
         with self._lock:
-            return GateStatus(
+            self._held = True
+            status = GateStatus(
                 self.concurrency,
                 self.working,
                 self._line.size,
@@ -181,18 +176,50 @@ class Gate:
                 self._displaced,
                 self._abandoned,
             )
+            self._held = False
+        return status
 
-    # Without the lock.
-
-    def _collect(self, now: float) -> None:
-        while True:
-            try:
-                place = self._dropped.popleft()
-            except IndexError:
-                return
-            self.leave(place, Mark.NEUTRAL, None, now)
+    def _read_notes(self, now: float) -> None:
+        # Whoever holds the lock comes here after it, and so sees a note that was left because he held it.
+        while self._notes and not self._held:
+            with self._lock:
+                self._held = True
+                while self._notes:
+                    self._take_back(*self._notes.popleft())
+                woken = self._advance(now)
+                self._held = False
+            for wake in woken:
+                _call(wake)
 
     # Only under the lock.
+
+    def _queue_up(self, priority: int, now: float) -> tuple[Place | Refusal, Wake | None]:
+        wake: Wake | None = None
+        if self._line.size >= self._queue:
+            last = self._line.last(now) if self._queue else None
+            if last is None or last.priority <= priority:
+                self._refused += 1
+                return self._refusal(), None
+            wake = self._displace(last)
+        self._queued += 1
+        place = Place(self, priority, self._patience, now, Decision.QUEUE)
+        place.came = False
+        self._line.join(place, now)
+        return place, wake
+
+    def _take_back(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
+        if place.gone:
+            return
+        place.gone = True
+        if not place.came:
+            place.wake = None
+            if place.refusal is None:
+                self._abandoned += 1
+                self._line.remove(place)
+            return
+        if self._adaptive is not None and mark is not Mark.NEUTRAL:
+            self._learn(self._adaptive, place, mark, latency, now)
+        self.working -= 1
 
     def _let_in(self, priority: int, now: float) -> Place:
         waits = self.working < self.concurrency + self._queue

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from meshclient.core.traffic.head import Head
+from meshclient.errors import MeshError, ResolverUnavailable
 from meshclient.http._async.mirroring import AsyncMirroring
+from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
+from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +29,7 @@ class AsyncSteering:
     async def send(
         self, request: httpx.Request, service: MeshService, branches: Branches, services: Services, send: AsyncSend
     ) -> httpx.Response:
-        """The response of the variant that the request goes to; raises what `send` raises.
+        """The response of the variant that the request goes to; raises what `send` raises, and ResolverUnavailable.
 
         Args:
             request: addressed to `service`.
@@ -35,10 +39,14 @@ class AsyncSteering:
             send: makes one call of the service or subset it is given.
         """
         head = Head(request.method, request.url.path, request.headers.get)
-        course = branches.choose(services, head, call_options(request, service).key)
+        try:
+            course = branches.choose(services, head, call_options(request, service).key)
+        except ResolverUnavailable as error:
+            raise flavoured(error, error.mesh or CallReport(service.name), request) from error.__cause__
         if branches.mirror is not None:
-            shadow = branches.shadow(services)
-            if shadow is not None:
+            # A shadow that cannot be looked for is no reason for the call to fail.
+            with suppress(MeshError):
+                shadow = branches.shadow(services)
                 self._mirroring.offer(request, shadow, branches.mirror, service.uniform(), send)
         try:
             response = await send(request, course.target)

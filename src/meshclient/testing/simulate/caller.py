@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshclient.config.shape import ServiceConfig
+    from meshclient.core.circuit import Circuit
     from meshclient.discovery.runtime.background import Changed
     from meshclient.http.options import CallOptions
+    from meshclient.mesh.circuit_rule import CircuitRule
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
@@ -48,6 +50,7 @@ class Caller:
         send: carries a request to an endpoint, and the outcome back.
         seed: of its chance.
         hold: seconds for which a mass removal is not believed, or None.
+        zone: where it runs, or empty.
         emit: told of events.
 
     Attributes:
@@ -66,6 +69,7 @@ class Caller:
         send: Send,
         seed: str,
         hold: float | None,
+        zone: str,
         emit: Callable[[Event], None] | None,
     ) -> None:
         self.timeline = timeline
@@ -78,6 +82,11 @@ class Caller:
             self.watch = ScriptedWatch(service, self.clock, hold, changed=changed, announce=announce, tell=tell)
             return self.watch
 
+        def open_circuit(service: str, rule: CircuitRule, _store: str) -> Circuit:
+            from meshclient.mesh.circuits import Circuits
+
+            return Circuits(clock=self.clock, uniform=rng.random, tell=emit).circuit(service, rule)
+
         self.service = MeshService(
             ServiceName(service),
             config,
@@ -86,6 +95,8 @@ class Caller:
             clock=self.clock,
             rng=rng,
             emit=emit,
+            zone=zone,
+            open_circuit=open_circuit,
         )
         self._known: dict[tuple[str, str], tuple[httpx.Request, CallOptions]] = {}
 

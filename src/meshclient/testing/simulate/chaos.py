@@ -12,8 +12,17 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from meshclient.config.policy_shape import Backoff, EjectionConfig, HedgeConfig, RetryConfig, ThrottleConfig
+from meshclient.config.policy_shape import (
+    Backoff,
+    CircuitConfig,
+    EjectionConfig,
+    HedgeConfig,
+    LimitConfig,
+    RetryConfig,
+    ThrottleConfig,
+)
 from meshclient.config.shape import ServiceConfig
+from meshclient.core.limit.gate import Gate
 from meshclient.testing.simulate.instance import instances
 from meshclient.testing.simulate.load import Load, Phased
 from meshclient.testing.simulate.run import Run
@@ -82,6 +91,9 @@ def aftermath(seed: int) -> Aftermath:
             losses.append(f"{status.endpoint.id} counts {status.pending} in flight")
         if status.returns_in is not None:
             losses.append(f"{status.endpoint.id} is still {status.state}, though all has been well for long")
+    gate = service.limiter.status() if isinstance(service.limiter, Gate) else None
+    if gate is not None and (gate.working or gate.waiting):
+        losses.append(f"the limit counts {gate.working} under way and {gate.waiting} in its queue")
     failed = [call for call in tally.calls if call.failure and call.began >= TROUBLE + REST]
     losses += [f"{len(failed)} calls failed when all was well: {failed[0].failure}"] if failed else []
     return Aftermath(len(tally.calls) + tally.cancelled, tuple(losses))
@@ -97,6 +109,7 @@ def _config(random: Random) -> ServiceConfig:
     base = random.choice((0.1, 0.5))
     ejection = EjectionConfig(random.randint(1, 5), base=base, limit=2.0, max_ejected=random.choice((0.3, 1.0)))
     backoff = Backoff(0.01, 0.1)
+    endpoint = random.choice((0, 8))
     retry = RetryConfig(random.randint(1, 4), random.choice((0.2, 1.0)), random.choice((0.0, 3.0)), backoff)
     return ServiceConfig(
         deadline=random.choice((0.1, 1.0, 3.0)),
@@ -106,7 +119,10 @@ def _config(random: Random) -> ServiceConfig:
         retry=random.choice((None, retry, retry)),
         ejection=random.choice((None, ejection, ejection, ejection)),
         throttle=random.choice((None, ThrottleConfig())),
+        circuit=random.choice((None, None, CircuitConfig(consecutive=10, open=Backoff(0.2, 2.0)))),
+        limit=random.choice((None, LimitConfig(random.randint(8, 30), random.randint(0, 20), 0.05, endpoint=endpoint))),
         hedge=random.choice((None, HedgeConfig(random.choice((0.02, 0.5)), 0.5))),
+        shadow=random.choice(((), (), ("ejection", "limit"), ("throttle", "circuit", "retry"))),
     )
 
 

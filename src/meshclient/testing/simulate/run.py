@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Seconds that calls get to end after the last was made, where they have no deadline.
 PATIENCE = 60.0
+OUTERMOST = "caller"
 
 
 class Run:
@@ -49,7 +50,7 @@ class Run:
         for at in reversed(range(len(simulation.tiers))):
             stage = self._stage(simulation.tiers[at], stage, at)
         assert stage is not None  # noqa: S101 - there is at least one tier
-        self.caller = self._hire(simulation.tiers[0], stage, self._loop, "caller")
+        self.caller = self._hire(simulation.tiers[0], stage, self._loop, OUTERMOST)
 
     def _stage(self, tier: Tier, below: Stage | None, at: int) -> Stage:
         """The running side of `tier`, whose instances call `below`."""
@@ -74,6 +75,7 @@ class Run:
             send=stage.receive,
             seed=f"{self._seed} {name} calls {tier.service}",
             hold=self._simulation.hold,
+            zone=self._simulation.zone if name == OUTERMOST else "",
             emit=self._tally.tell,
         )
         stage.callers.append(caller)

@@ -40,6 +40,7 @@ class Simulation:
         noticed: share of the attempts under which instances in trouble count as noticed.
         slice: seconds of a slice of the report.
         hold: seconds for which callers do not believe a mass removal, or None.
+        zone: in which the outermost caller runs, or empty.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Simulation:
     noticed: float = 0.02
     slice: float = 1.0
     hold: float | None = 60.0
+    zone: str = ""
 
     @property
     def trial(self) -> Trial | None:

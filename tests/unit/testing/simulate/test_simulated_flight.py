@@ -56,6 +56,7 @@ class Bench:
             send=self.send,
             seed="1",
             hold=None,
+            zone="",
             emit=None,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ def _flapping(config: ServiceConfig) -> Simulation:
 
 
 def _zone_loss(config: ServiceConfig) -> Simulation:
-    return _some("zone_loss", config, 9, _lost, "i1", "i4", "i7", seconds=10.0, settle=4.0, rate=120.0)
+    simulation = _some("zone_loss", config, 9, _lost, "i1", "i4", "i7", seconds=10.0, settle=4.0, rate=120.0)
+    return replace(simulation, zone="a")
 
 
 def _flaps(well: Behaviour) -> Behaviour:
@@ -89,7 +91,7 @@ SCENARIOS = (
     Scenario("flapping", "one of 3 instances is well for 2 s and fails for 2 s, in turn", _flapping, (success(0.999),)),
     Scenario(
         "zone_loss",
-        "one of 3 zones is unreachable, 3 of 9 instances",
+        "the caller's own of 3 zones is unreachable, 3 of 9 instances",
         _zone_loss,
         (success(0.999), share(0.02, "i1", "i4", "i7")),
     ),
