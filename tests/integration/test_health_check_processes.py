@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -18,35 +17,39 @@ PRELUDE = """
     import faulthandler, os, signal, sys, threading, time, warnings
     import meshclient, meshclient.mesh.mesh
     from integration.checked_service import CheckedService
+    from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import HealthChanged
+    from meshclient.testing import FakeResolver
 
     # Python 3.12 and later warn of every fork beside threads, which is what is tested here.
     warnings.simplefilter("ignore", DeprecationWarning)
     faulthandler.register(signal.SIGALRM, chain=True)
     signal.alarm(20)
     meshclient.mesh.mesh.MeshService = CheckedService
-    changes = []
+    passing = {}
 
     def note(event):
         if isinstance(event, HealthChanged):
-            changes.append(event.passing)
+            passing[event.endpoint.id] = event.passing
 
-    def until(passing):
-        while changes[-1:] != [passing]:
+    def until(wanted):
+        while list(passing.values()) != [wanted] * len(names):
             time.sleep(0.01)
 
-    url = sys.argv[1]
-    health = {"interval": 0.1, "timeout": 0.1, "unhealthy": 2}
-    mesh = meshclient.Mesh(services={"orders": {"endpoints": [url], "health": health}}, observers=[note])
+    port = int(sys.argv[1])
+    names = [str(number) for number in range(5)]
+    registry = FakeResolver({"orders": [Endpoint("127.0.0.1", port, id=name) for name in names]})
+    health = {"interval": 0.3, "timeout": 0.3, "unhealthy": 2}
+    mesh = meshclient.Mesh(registry, defaults={"health": health}, observers=[note])
     mesh.warm("orders")
 """
 
 
-def run(program: str, url: str) -> subprocess.CompletedProcess[str]:
+def run(program: str, port: int) -> subprocess.CompletedProcess[str]:
     """Run it; anything it prints to standard error is a failure."""
     done = subprocess.run(
-        [sys.executable, "-c", dedent(PRELUDE) + dedent(program), url],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        [sys.executable, "-c", dedent(PRELUDE) + dedent(program), str(port)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,7 +63,7 @@ def run(program: str, url: str) -> subprocess.CompletedProcess[str]:
 def test_a_process_ends_while_checks_are_under_way(backends: Backends) -> None:
     (hanging,) = backends(1)
     hanging.control(hang=True)
-    run("until(False)", hanging.url)
+    run("until(False)", hanging.port)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
@@ -71,14 +74,14 @@ def test_a_forked_child_makes_checks_of_its_own_and_the_parent_goes_on(backends:
         """
         import json, urllib.request
 
-        # A check is under way at almost every moment, and hangs.
+        # Checks are under way at almost every moment, and hang.
         until(False)
         pid = os.fork()
         if not pid:
             signal.alarm(20)
-        changes.clear()
+        passing.clear()
         if pid:
-            request = urllib.request.Request(f"{url}/_control", json.dumps({}).encode(), method="POST")
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/_control", json.dumps({}).encode(), method="POST")
             urllib.request.urlopen(request).close()
         until(True)
         if not pid:
@@ -88,5 +91,5 @@ def test_a_forked_child_makes_checks_of_its_own_and_the_parent_goes_on(backends:
         while len(threading.enumerate()) > 1:
             time.sleep(0.01)
         """,
-        hanging.url,
+        hanging.port,
     )

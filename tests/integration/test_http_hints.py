@@ -63,7 +63,8 @@ def inherited(face: Face, client: Any, *, headers: dict[str, str], mesh: dict[st
 def test_a_call_has_no_more_time_than_the_request_that_is_served(face: Face, backends: Backends) -> None:
     [backend] = backends(1)
     client = face.orders(backend.url)
-    for mesh in (None, {"deadline": 60}, {"deadline": None}):
+    wishes: list[dict[str, object] | None] = [None, {"deadline": 60}, {"deadline": None}]
+    for mesh in wishes:
         headers = seen(inherited(face, client, headers={"mesh-timeout": "900m"}, mesh=mesh))
         assert 0 < (parse_timeout(headers["mesh-timeout"]) or 0) <= 0.9
 

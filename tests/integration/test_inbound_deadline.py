@@ -126,6 +126,8 @@ class Probe:
     async def asgi(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return
+        while (await receive()).get("more_body"):
+            pass
         body = self.tell()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
@@ -145,9 +147,12 @@ def served(colour: str, probe: Probe) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_nothing_of_one_request_holds_for_the_next_on_its_connection(colour: str) -> None:
+    """uvicorn reads on after a pause, as a large body makes it, in the context of the request whose body it was."""
     probe = Probe()
     with served(colour, probe) as http:
-        nothing, left, chained = http.get("/", headers={"grpc-timeout": "9S", "mesh-attempt": "2"}).json()
+        headers = {"grpc-timeout": "9S", "mesh-attempt": "2"}
+        content = bytes(1_000_000 if colour == "async" else 0)
+        nothing, left, chained = http.put("/", content=content, headers=headers).json()
         assert not nothing
         assert 0 < left <= 9
         assert chained

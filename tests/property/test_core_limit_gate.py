@@ -160,6 +160,9 @@ class Course(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting())
     @rule(chosen=choices)
     def look_late(self, chosen: int) -> None:
+        self.find()
+        if not self.waiting():
+            return
         place = self.waiting()[chosen % len(self.waiting())]
         self.waited.add(place)
         place.watch(lambda: self.wake(place))
@@ -183,6 +186,10 @@ class Course(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
+        if self.forgotten:
+            # To look would be to find them.
+            assert self.gate.working == len(self.at_work())
+            return
         status = self.gate.status()
         assert status.working == len(self.at_work())
         assert status.waiting == len(self.waiting())

@@ -73,6 +73,8 @@ class EjectionConfig:
     Args:
         consecutive: failures in a row that eject, if the other endpoints do better (Finagle: 5).
         ratio: success ratio of ten seconds below which an endpoint is ejected, if the others do better (Finagle: 0.8).
+        latency: times the usual latency from which on an answer is slow; an endpoint is ejected as well when half of its
+            answers are and its peers' are not; 0 for never.
         base: length of the first ejection; doubles with each failed probe (Finagle: 5 s).
         limit: most of any ejection (Finagle: 300 s).
         max_ejected: share of the endpoints that may be out at once.
@@ -81,6 +83,7 @@ class EjectionConfig:
 
     consecutive: int = 5
     ratio: float = 0.8
+    latency: float = 0.0
     base: float = 5.0
     limit: float = 300.0
     max_ejected: float = 0.5

@@ -93,6 +93,7 @@ _EJECTION = Table(
     {
         "consecutive": kinds.COUNT,
         "ratio": kinds.RATIO,
+        "latency": kinds.RATE,
         "base": kinds.BOUND,
         "limit": kinds.BOUND,
         "max_ejected": kinds.RATIO,

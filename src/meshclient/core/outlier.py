@@ -19,6 +19,8 @@ from meshclient.model.outcome import Mark
 
 # Seconds that the ratio looks back, and after which a pause between two failures makes them unrelated.
 SPAN = 10.0
+# Part of its answers that are slow where an endpoint is.
+SLOW_PART = 0.5
 # Times `consecutive`: failures that are compared with what the peers did meanwhile, before a new comparison begins.
 LONGEST_STREAK = 3
 
@@ -98,7 +100,9 @@ class Outlier:
         consecutive: failures in a row that eject, if the peers are well and did better in the same time.
         ratio: success ratio (0 to 1) of the last ten seconds below which an endpoint is ejected, if the peers do
             better; 0 for never.
-        samples: attempts that this ratio needs.
+        latency: times the usual latency of the service from which on an answer counts as slow; an endpoint is ejected
+            when half of its answers are, and more than its peers'; 0 for never.
+        samples: attempts that these ratios need.
         base: seconds of the first ejection; doubles with each failed probe, and each ejection soon after the last.
         limit: most seconds of an ejection.
         max_ejected: share of the endpoints that may be out, 0 to 1; one may always be, if there are two.
@@ -106,6 +110,7 @@ class Outlier:
 
     consecutive: int = 5
     ratio: float = 0.8
+    latency: float = 0.0
     samples: int = 20
     base: float = 5.0
     limit: float = 300.0
@@ -141,6 +146,15 @@ class Outlier:
         standing.streak += 1
         standing.failed_at = now
         return self._streak(standing, own, fleet, now) or self._ratio(own.window, fleet.window, now)
+
+    def slow(self, own: Window, fleet: Window, now: float) -> bool:
+        """Whether an endpoint is to be ejected for its slow answers; the windows count those as failures."""
+        own.advance(now)
+        fleet.advance(now)
+        total = own.total
+        if total < self.samples or own.failures < SLOW_PART * total:
+            return False
+        return ratio_is_worse(own.failures, total, fleet.failures - own.failures, fleet.total - total)
 
     def eject(self, standing: Standing, now: float, chance: float) -> None:
         """Take it out for a while."""

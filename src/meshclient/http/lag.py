@@ -2,8 +2,8 @@
 
 A loop that is busy for half a second reads every answer half a second late. Taken for the servers' latency, that would
 slow down, hedge and eject endpoints for what the caller did itself. So a timer that should fire every 20 ms measures by
-how much it is late while calls are under way; what it finds is taken off latencies, and a time limit that fires late
-looks at the sockets once more before it strikes.
+how much it is late while calls are under way; what it finds is taken off latencies, and is given back to time limits
+before they strike.
 """
 
 from __future__ import annotations
@@ -76,15 +76,23 @@ def loop_lag() -> LoopLag:
 
 
 class PatientTimeout:
-    """As `asyncio.timeout`, but a limit that fires late because the loop stood still looks once more at the sockets.
+    """As `asyncio.timeout`, but what the loop stood still is not counted, once, and `grace` permitting.
 
-    Raises TimeoutError inside when `seconds` pass first.
+    In any case a limit that fires late because of that looks at the sockets once more. Raises TimeoutError inside when
+    the time is up.
+
+    Args:
+        seconds: the limit.
+        grace: seconds that may be given back.
+        stood: `LoopLag.stood` when it began.
     """
 
-    __slots__ = ("_fired", "_handle", "_looked", "_loop", "_seconds", "_task")
+    __slots__ = ("_fired", "_grace", "_handle", "_looked", "_loop", "_seconds", "_stood", "_task")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, grace: float, stood: float) -> None:
         self._seconds = seconds
+        self._grace = grace
+        self._stood = stood
         self._fired = False
         self._looked = False
 
@@ -107,9 +115,10 @@ class PatientTimeout:
             raise TimeoutError from error
 
     def _fire(self, due: float) -> None:
-        if not self._looked and self._loop.time() - due > TOLERANCE:
+        if not self._looked and (stood := loop_lag().stood() - self._stood) > TOLERANCE:
             self._looked = True
-            self._handle = self._loop.call_later(LOOK, self._fire, due)
+            lost = stood - (self._loop.time() - due)
+            self._handle = self._loop.call_later(max(LOOK, min(lost, self._grace)), self._fire, due)
             return
         self._fired = True
         self._task.cancel()

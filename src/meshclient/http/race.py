@@ -46,6 +46,7 @@ class AsyncRace(Generic[A]):
 
     def __init__(self) -> None:
         self._tasks: dict[Attempt, asyncio.Task[A]] = {}
+        self._stood: float | None = None
 
     @property
     def live(self) -> bool:
@@ -54,17 +55,17 @@ class AsyncRace(Generic[A]):
 
     def start(self, attempt: Attempt, send: Callable[[], Awaitable[A]]) -> None:
         """Begin to send `attempt`."""
+        if self._stood is None:
+            self._stood = loop_lag().stood()
         self._tasks[attempt] = asyncio.ensure_future(send())
 
     async def first(self, seconds: float) -> tuple[Attempt, A] | None:
         """The first attempt to land, with what it brought; None when `seconds` pass before."""
-        lag = loop_lag()
-        before = lag.stood()
         timeout = None if seconds == inf else seconds
         done, _ = await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not done and (stood := lag.stood() - before) > 0:
-            # For so long nobody was late but this process; and an answer may have come meanwhile.
-            timeout = max(LOOK, min(stood, seconds))
+        if not done and (stood := loop_lag().stood() - (self._stood or 0.0)) > 0:
+            # For so long nobody was late but this process; the attempts get as much back (`PatientTimeout`).
+            timeout = max(LOOK, stood)
             await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for attempt, task in self._tasks.items():
             if task.done():

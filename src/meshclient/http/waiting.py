@@ -29,12 +29,16 @@ _UNLIMITED: AbstractContextManager[object] = nullcontext()
 SLACK = 1.0
 
 
-def async_limit(seconds: float) -> AbstractAsyncContextManager[object]:
-    """Raises TimeoutError inside when `seconds` pass first; infinity never does."""
-    return nullcontext() if seconds == inf else PatientTimeout(seconds)
+def async_limit(seconds: float, grace: float, stood: float) -> AbstractAsyncContextManager[object]:
+    """Raises TimeoutError inside when `seconds` pass first; infinity never does.
+
+    Of the time for which the loop stands still, as `async_stood` tells it since it was `stood`, up to `grace` seconds
+    are not counted.
+    """
+    return nullcontext() if seconds == inf else PatientTimeout(seconds, grace, stood)
 
 
-def limit(seconds: float) -> AbstractContextManager[object]:  # noqa: ARG001 - the shape of its twin
+def limit(seconds: float, grace: float, stood: float) -> AbstractContextManager[object]:  # noqa: ARG001 - its twin's
     """Keeps the shape of `async_limit`; sockets carry the limit themselves."""
     return _UNLIMITED
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     OpenWatch = Callable[[Changed, Changed, Callable[[Event], None]], Watch]
 
 _LOG = logging.getLogger("meshclient")
+# What the guard is called where policies are put into shadow mode.
+GUARD = "guard"
 
 
 class Services(Protocol):
@@ -110,7 +112,7 @@ class Branches:
         self.mirror = Mirror(mirror.share, mirror.limit, fork_safe_lock()) if mirror else None
         split = Split(name, config.split) if config.split else None
         sticky = Sticky(config.sticky.source, config.sticky.name) if config.sticky else Sticky()
-        self._plan = Plan(config.routes, split, sticky, self.guard)
+        self._plan = Plan(config.routes, split, sticky, self.guard, enforced=GUARD not in service.shadow)
         self._subsets: dict[str, Selector] = {
             label: variant.subset for label, variant in config.variants.items() if not variant.service
         }
@@ -157,10 +159,14 @@ class Branches:
         if mark is Mark.NEUTRAL:
             return
         tripped = self._plan.ended(course.choice, failed=mark is Mark.FAILURE, latency=first.duration)
-        if tripped is not None:
-            _LOG.warning("%s", tripped)
-            if self._tell is not None:
-                self._tell(tripped)
+        if tripped is None:
+            return
+        if GUARD in self._service.shadow:
+            self._service.shadow.would(GUARD, str(tripped))
+            return
+        _LOG.warning("%s", tripped)
+        if self._tell is not None:
+            self._tell(tripped)
 
     def _part(self, services: Services, name: str, selector: Selector) -> MeshService:
         part = self._parts.get(name)

@@ -45,6 +45,7 @@ def outlier(config: ServiceConfig) -> Outlier | None:
     return Outlier(
         consecutive=ejection.consecutive,
         ratio=ejection.ratio,
+        latency=ejection.latency,
         base=ejection.base,
         limit=ejection.limit,
         max_ejected=ejection.max_ejected,

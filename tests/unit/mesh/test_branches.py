@@ -12,9 +12,12 @@ import httpx
 import pytest
 
 import meshclient
+from meshclient.core.shadow import Shadow
 from meshclient.core.traffic.head import Head
-from meshclient.mesh.branches import Branches
+from meshclient.core.traffic.plan import Choice
+from meshclient.mesh.branches import Branches, Course
 from meshclient.model.endpoint import Endpoint
+from meshclient.model.events import ShadowDecision
 from meshclient.model.outcome import Kind, Outcome
 from meshclient.model.report import AttemptReport, CallReport
 from meshclient.testing import FakeResolver
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshclient.core.traffic.canary import CanaryTripped
+    from meshclient.model.events import Event
 
 OLD = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)]
 V2 = Endpoint("10.0.1.1", 80, tags=("v2",))
@@ -152,6 +156,26 @@ def test_a_worse_variant_gets_no_more_calls_and_that_is_told(
     assert told[0].calls < 20
     assert [record.getMessage() for record in caplog.records] == [str(told[0])]
     assert {branches.choose(parts, ANY, f"user-{n}").choice.variant for n in range(200)} == {"v1"}
+
+
+def test_a_guard_in_shadow_mode_says_what_it_would_have_done(
+    mesh: meshclient.Mesh, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = mesh.service("orders")
+    decisions: list[Event] = []
+    service.shadow = Shadow("orders", ["guard"], decisions.append)
+    told: list[CanaryTripped] = []
+    config = policy(split={"v1": 80, "v2": 20}, variants={"v2": VARIANTS["v2"]}, guard={"variant": "v2"})
+    branches, parts = Branches(service, config, told.append), Parts(mesh)
+    before = [branches.choose(parts, ANY, f"user-{n}").choice.variant for n in range(200)]
+    for _ in range(30):
+        branches.ended(Course(Choice("v2", 0.2), service), report(Kind.SERVER_ERROR))
+    [decision] = decisions
+    assert isinstance(decision, ShadowDecision)
+    assert (decision.service, decision.policy) == ("orders", "guard")
+    assert service.shadow.counts == {"guard": 1}
+    assert (told, caplog.records) == ([], [])
+    assert [branches.choose(parts, ANY, f"user-{n}").choice.variant for n in range(200)] == before
 
 
 def test_a_policy_keeps_no_mesh_alive(registry: FakeResolver) -> None:

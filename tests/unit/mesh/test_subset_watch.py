@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -188,3 +189,41 @@ def test_over_a_real_watch_calls_wait_for_the_first_list_and_learn_of_each_chang
     assert part.wait(last, 1.0)
     with pytest.raises(ResolverUnavailable):
         part.wait(part.snapshot, 1.0)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_without_a_thread_a_part_asks_through_its_service(colour: str) -> None:
+    registry = FakeResolver({"orders": [*OLD, NEW[0]]})
+    with meshclient.Mesh(registry, mode="on-demand") as mesh:
+        part = SubsetWatch(mesh.service("orders").watch, V2, lambda *_: None)
+        assert part.snapshot.state == "pending"
+        stale = part.snapshot
+        assert part.wait(stale, 5.0) if colour == "sync" else asyncio.run(part.wait_async(stale, 5.0))
+        assert hosts(part.snapshot) == ["10.0.1.1"]
+
+
+def test_many_threads_take_over_one_list_after_another() -> None:
+    taken: list[tuple[Snapshot, Snapshot]] = []
+    whole = Whole(Ready(tuple(NEW), version=0))
+    part = watching(whole, lambda before, after: taken.append((before, after)))
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            assert V2.holds(part.snapshot.endpoints[0]) or part.snapshot.state == "pending"
+
+    _ = part.snapshot
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for version in range(1, 300):
+        whole.snapshot = Ready(tuple(NEW), version=version)
+        _ = part.snapshot
+    over.set()
+    for thread in threads:
+        thread.join(5)
+    assert part.snapshot.version == 299
+    # One at a time, each after the one before, and none twice.
+    assert all(later[0] is earlier[1] for earlier, later in pairwise(taken))
+    versions = [after.version for _, after in taken]
+    assert versions == sorted(set(versions))

@@ -7,17 +7,17 @@ released, because an observer may call back. The choice itself is a `Picker`'s, 
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 from math import inf
 from sys import maxsize
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.blame import SUSPECT
 from meshclient.core.balance.bounded_load import Load
+from meshclient.core.balance.ejections import Ejections
 from meshclient.core.balance.load_report import LoadReport
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import peak_ewma_load
@@ -26,7 +26,7 @@ from meshclient.core.balance.pick import Pick
 from meshclient.core.balance.rotation import rotate
 from meshclient.core.balance.status import EndpointStatus, describe
 from meshclient.core.balance.weighing import STEP, Weighing
-from meshclient.core.outlier import Change, Record
+from meshclient.core.outlier import Change
 from meshclient.model.endpoint import Health
 from meshclient.model.events import EndpointEjected, EndpointRestored, PanicChanged
 from meshclient.model.outcome import CANCELLED, Mark
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from meshclient.model.outcome import Outcome
 
     Key = tuple[str, str, int, str]
-
-# By how much each answer moves what is usual for the service.
-USUAL_STEP = 0.01
 
 NO_WEIGHING = Weighing()
 # Seconds a due probe waits for a call that may be repeated.
@@ -92,19 +89,15 @@ class Balancer:
         self._service = service
         self._picker = picker
         self._outlier = outlier
+        self._ejections = Ejections(outlier, uniform, shadow=shadow is not None)
         self._panic = panic
         self._uniform = uniform
         self._emit = emit
         self._lock = nullcontext() if lock is None else lock
         self._nodes: dict[Key, Node] = {}
         self._rotation = rotate((), panic)
-        self._fleet = Record()
-        self._usual = UNKNOWN_COST
         self._failing: set[Key] = set()
-        self._due: list[tuple[float, int, Node]] = []
-        self._order = count()
         self._events: list[Event] = []
-        self._unsaid: list[tuple[str, Endpoint]] = []
         self._dropped: deque[Pick] = deque()
 
     def update(self, endpoints: Sequence[Endpoint], now: float) -> None:
@@ -124,7 +117,7 @@ class Balancer:
             # In this order, and complete: `silent` and `untried` read both without the lock.
             self._failing &= nodes.keys()
             self._nodes = nodes
-            self._due = [entry for entry in self._due if self._holds(entry[2])]
+            self._ejections.keep(self._holds)
             self._rotate(now)
         self._tell()
 
@@ -161,7 +154,7 @@ class Balancer:
             if now >= self._reweigh_at:
                 self._weigh_all(now)
             # Never on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
-            if self._due and not tried and self._due[0][0] <= due and (node := self._next_probe(due)):
+            if not tried and self._ejections.due <= due and (node := self._ejections.probe(due)):
                 probe = True
             elif stuck is not None and not tried and (held := self._nodes.get(stuck)) and self._spare(held):
                 node, probe = held, False
@@ -189,7 +182,7 @@ class Balancer:
         """Take a pick back (called by `Pick.done`)."""
         with self._lock:
             self._settle(pick, outcome, now)
-        if self._events or self._unsaid:
+        if self._events or self._ejections.unsaid:
             self._tell()
 
     def drop(self, pick: Pick) -> None:
@@ -259,16 +252,6 @@ class Balancer:
     def _spare(self, node: Node) -> bool:
         return node.usable and not node.standing.ejected
 
-    def _next_probe(self, due: float) -> Node | None:
-        for at, (when, _, node) in enumerate(self._due):
-            if when > due:
-                break
-            if node.usable:
-                del self._due[at]
-                node.standing.probing = True
-                return node
-        return None
-
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
@@ -279,81 +262,36 @@ class Balancer:
             node.begun = node.begun - pick.started if node.waiting else 0.0
         if not self._holds(node):
             return
-        if node.standing.until is None:
-            self._weigh(node, pick, outcome, now)
         if verdict.mark is Mark.FAILURE:
             self._failing.add(node.endpoint.key)
         elif verdict.mark is Mark.SUCCESS and self._failing:
             self._failing.discard(node.endpoint.key)
-        if self._outlier is None:
-            return
-        if verdict.mark is Mark.SUCCESS and node.standing.until is None:
-            self._outlier.succeeded(node.standing)
-        else:
-            # A probe that is told to come back later has not succeeded (Linkerd); due again at once, it would take
-            # the first attempt of every call.
-            mark = Mark.FAILURE if pick.probe and verdict.penalised else verdict.mark
-            self._judge(self._outlier, pick, mark, now)
+        change = self._ejections.settle(pick, outcome, now, self._room)
+        if change is not Change.NONE:
+            self._changed(node, change, pick.latency, now)
 
-    def _weigh(self, node: Node, pick: Pick, outcome: Outcome, now: float) -> None:
-        """Count how an attempt at an endpoint in rotation ended."""
-        record, window = node.record, node.record.window
-        if outcome.verdict.mark is Mark.SUCCESS:
-            record.add(now, failed=False)
-            self._fleet.add(now, failed=False)
-            if window.failures:
-                node.blame.succeed(window.failures / window.total)
-            if pick.latency is not None:
-                self._usual += USUAL_STEP * (pick.latency - self._usual)
-        elif outcome.verdict.penalised:
-            record.add(now, failed=True)
-            self._fleet.add(now, failed=True)
-            node.blame.fail(window.failures / window.total, outcome.retry_after, now)
-            # It has cost its caller that much, and what it fails with fast is not how long an answer takes.
-            node.ewma.expect(max(self._usual, now - pick.started), now)
-
-    def _judge(self, outlier: Outlier, pick: Pick, mark: Mark, now: float) -> None:
-        node, standing = pick.node, pick.node.standing
-        if standing.until is not None:
-            if not pick.probe:
-                # The answer to a request sent before it was ejected tells nothing new.
-                return
-            change = outlier.probed(standing, mark, now, self._uniform())
-        else:
-            if (
-                mark is not Mark.FAILURE
-                or not outlier.failed(standing, node.record, self._fleet, now)
-                or not self._room(outlier, node)
-            ):
-                return
-            if self._shadow is not None:
-                self._unsaid.append((f"ejected it after {standing.failures} failures in a row", node.endpoint))
-                standing.failures = standing.streak = 0
-                node.record.window.clear()
-                return
-            outlier.eject(standing, now, self._uniform())
-            change = Change.EJECTED
+    def _changed(self, node: Node, change: Change, latency: float | None, now: float) -> None:
+        standing = node.standing
         if change is Change.RESTORED:
             self._events.append(EndpointRestored(self._service, node.endpoint))
             # What came with its failures would starve it for a minute more.
             node.record.window.clear()
+            node.slow.clear()
             node.blame.clear()
             node.joined = now
-            node.ewma = PeakEwma(self._typical_cost(now) if pick.latency is None else pick.latency, now)
-        elif standing.until is not None:
-            insort(self._due, (standing.until, next(self._order), node))
-            if change is Change.EJECTED:
-                left = standing.until - now
-                self._events.append(EndpointEjected(self._service, node.endpoint, standing.failures, left))
+            node.ewma = PeakEwma(self._typical_cost(now) if latency is None else latency, now)
+        elif change is Change.EJECTED and standing.until is not None:
+            left = standing.until - now
+            self._events.append(EndpointEjected(self._service, node.endpoint, standing.failures, left))
         if change is not Change.PROBE_AGAIN:
             self._rotate(now)
 
-    def _room(self, outlier: Outlier, node: Node) -> bool:
+    def _room(self, node: Node) -> bool:
         priority = node.endpoint.priority
-        if self._rotation.relieved(priority):
+        if self._outlier is None or self._rotation.relieved(priority):
             return True
         out = self._rotation.ejected.get(priority, 0)
-        return out < outlier.cap(self._rotation.sizes.get(priority, 0))
+        return out < self._outlier.cap(self._rotation.sizes.get(priority, 0))
 
     def _rotate(self, now: float) -> None:
         before, after = self._rotation, rotate(self._nodes.values(), self._panic)
@@ -393,7 +331,7 @@ class Balancer:
     def _tell(self) -> None:
         with self._lock:
             events, self._events = self._events, []
-            unsaid, self._unsaid = self._unsaid, []
+            unsaid, self._ejections.unsaid = self._ejections.unsaid, []
         for words, endpoint in unsaid:
             if self._shadow is not None:
                 self._shadow.would("ejection", words, endpoint)

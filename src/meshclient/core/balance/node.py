@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from meshclient.core.balance.blame import Blame
 from meshclient.core.balance.load_report import Reported
 from meshclient.core.balance.peak_ewma import PeakEwma
-from meshclient.core.outlier import Record, Standing
+from meshclient.core.outlier import SPAN, Record, Standing
+from meshclient.core.window import Window
 
 if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
@@ -29,6 +30,7 @@ class Node:
         pending: attempts in flight, response bodies included.
         waiting: those of them without a response head.
         begun: the sum of the times at which the waiting ones began.
+        slow: which of its answers were slow, where that is of interest.
         standing: consecutive failures and ejection.
         fit: False while an active health check of ours fails.
     """
@@ -44,6 +46,7 @@ class Node:
         "pending",
         "record",
         "reported",
+        "slow",
         "standing",
         "waiting",
         "weight",
@@ -61,6 +64,7 @@ class Node:
         self.pending = 0
         self.waiting = 0
         self.begun = 0.0
+        self.slow = Window(SPAN)
         self.standing = Standing()
         self.fit = True
 

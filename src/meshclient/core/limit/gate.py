@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     Wake = Callable[[], None]
 
+# A global is found several times as fast as a member of an enumeration.
+_ENTER = Decision.ENTER
+
 
 @dataclass(frozen=True, slots=True)
 class GateStatus:
@@ -118,7 +121,7 @@ class Gate:
             if self.working < self.concurrency:
                 self.working += 1
                 self._entered += 1
-                place: Place | Refusal = Place(self, priority, self._patience, now, Decision.ENTER)
+                place: Place | Refusal = Place(self, priority, self._patience, now, _ENTER)
             elif self._shadow:
                 place = self._let_in(priority, now)
             else:
@@ -141,7 +144,7 @@ class Gate:
         if told and not place.gone:
             wake()
         if self._notes:
-            self._read_notes(place.since)
+            self._read_notes()
 
     def leave(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
         """As `Turn.leave` (called by `Place.leave`)."""
@@ -177,15 +180,19 @@ class Gate:
                 self._abandoned,
             )
             self._held = False
+        if self._notes:
+            self._read_notes()
         return status
 
-    def _read_notes(self, now: float) -> None:
+    def _read_notes(self, now: float = 0.0) -> None:
         # Whoever holds the lock comes here after it, and so sees a note that was left because he held it.
         while self._notes and not self._held:
             with self._lock:
                 self._held = True
                 while self._notes:
-                    self._take_back(*self._notes.popleft())
+                    place, mark, latency, left = self._notes.popleft()
+                    self._take_back(place, mark, latency, left)
+                    now = max(now, left)
                 woken = self._advance(now)
                 self._held = False
             for wake in woken:

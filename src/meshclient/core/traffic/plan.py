@@ -41,9 +41,10 @@ class Plan:
         split: of all other calls; None where they are not divided.
         sticky: where their key is.
         guard: over one of the variants, or None.
+        enforced: whether a tripped guard takes the variant out of the split.
     """
 
-    __slots__ = ("_rules", "_split", "_sticky", "guard")
+    __slots__ = ("_enforced", "_rules", "_split", "_sticky", "guard")
 
     def __init__(
         self,
@@ -51,7 +52,10 @@ class Plan:
         split: Split | None = None,
         sticky: Sticky = BY_CALL,
         guard: Guard | None = None,
+        *,
+        enforced: bool = True,
     ) -> None:
+        self._enforced = enforced
         self._rules = tuple(rules)
         self._split = split
         self._sticky = sticky
@@ -71,13 +75,14 @@ class Plan:
             return Choice(rule.to)
         if self._split is None:
             return Choice("")
-        guard = self.guard
-        without = {*absent, guard.variant} if guard is not None and guard.tripped is not None else absent
-        variant = self._split.pick(self._sticky.key(head, key), chance, without)
-        if variant is None:
-            # Nobody is there: the call goes where its error is to be expected.
-            return Choice(self._split.pick(None, chance) or "")
-        return Choice(variant, None if guard is None else self._split.share(guard.variant, without))
+        guard, own = self.guard, self._sticky.key(head, key)
+        closed = (guard.variant,) if guard is not None and guard.tripped is not None and self._enforced else ()
+        without = (*absent, *closed)
+        variant = self._split.pick(own, chance, without)
+        if variant is not None:
+            return Choice(variant, None if guard is None else self._split.share(guard.variant, without))
+        # A bad version is better than nobody; where nobody is there, the call goes where its error is to be expected.
+        return Choice(self._split.pick(own, chance, absent) or self._split.pick(own, chance) or "")
 
     def ended(self, choice: Choice, *, failed: bool, latency: float) -> CanaryTripped | None:
         """A call that went by `choice` is over; what this tells of the guarded variant, if it trips the guard.

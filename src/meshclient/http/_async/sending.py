@@ -90,7 +90,7 @@ class AsyncSender:
         try:
             request = routed(self._request, pick.endpoint, self._body.stream, timeouts, trail.async_trace)
             self._mark(request, attempt)
-            async with async_limit(seconds):
+            async with async_limit(seconds, self._call.deadline.remaining(pick.started) - seconds, before):
                 response = await self._wire.handle_async_request(request)
         except TimeoutError as error:
             return self._interrupted(attempt, trail, error, async_stood() - before)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from meshclient.http.errors import caused_by
-from meshclient.http.waiting import async_limit
+from meshclient.http.waiting import async_limit, async_stood
 from meshclient.model.outcome import CANCELLED
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AsyncMeshStream(httpx.AsyncByteStream):
                 # A blocking read, or one whose data is waiting already, is not interrupted by the limit.
                 if (left := driver.time_left()) <= 0:
                     raise TimeoutError
-                async with async_limit(left):
+                async with async_limit(left, 0.0, async_stood()):
                     chunk = await anext(chunks, None)
             except (httpx.TransportError, TimeoutError) as error:
                 raise caused_by(driver.broken_body(attempt, error), error)  # noqa: B904 - that is what it does

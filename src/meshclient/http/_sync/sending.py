@@ -91,7 +91,7 @@ class Sender:
         try:
             request = routed(self._request, pick.endpoint, self._body.stream, timeouts, trail.trace)
             self._mark(request, attempt)
-            with limit(seconds):
+            with limit(seconds, self._call.deadline.remaining(pick.started) - seconds, before):
                 response = self._wire.handle_request(request)
         except TimeoutError as error:
             return self._interrupted(attempt, trail, error, stood() - before)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from meshclient.http.errors import caused_by
-from meshclient.http.waiting import limit
+from meshclient.http.waiting import limit, stood
 from meshclient.model.outcome import CANCELLED
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class MeshStream(httpx.SyncByteStream):
                 # A blocking read, or one whose data is waiting already, is not interrupted by the limit.
                 if (left := driver.time_left()) <= 0:
                     raise TimeoutError
-                with limit(left):
+                with limit(left, 0.0, stood()):
                     chunk = next(chunks, None)
             except (httpx.TransportError, TimeoutError) as error:
                 raise caused_by(driver.broken_body(attempt, error), error)  # noqa: B904 - that is what it does

@@ -179,3 +179,24 @@ def test_without_the_rule_nobody_is_ejected() -> None:
     for _ in range(50):
         use(made, endpoint(0), REFUSED)
     assert states(made) == ["avoided", "in_rotation"]
+
+
+def test_an_endpoint_that_answers_slowly_is_ejected_where_that_is_wanted() -> None:
+    for latency, expected in ((0.0, "in_rotation"), (3.0, "ejected")):
+        made = balancer(endpoints(3), outlier=Outlier(latency=latency))
+        for _ in range(60):
+            use(made, endpoint(0), OK, latency=0.5)
+            for number in (1, 1, 2, 2):
+                use(made, endpoint(number), OK, latency=0.02)
+            if states(made)[0] == "ejected":
+                break
+        assert states(made) == [expected, "in_rotation", "in_rotation"]
+
+
+def test_when_all_become_slow_nobody_is_ejected_for_it() -> None:
+    made = balancer(endpoints(3), outlier=Outlier(latency=3.0))
+    for latency in (0.02, 0.5):
+        for _ in range(100):
+            for number in range(3):
+                use(made, endpoint(number), OK, latency=latency)
+    assert states(made) == ["in_rotation"] * 3

@@ -78,4 +78,14 @@ def test_a_variant_without_endpoints_is_passed_over_and_no_evidence_is_made_of_i
     # Where nobody is left the call goes somewhere all the same, to fail there.
     assert plan.choose(plain(), key, chance, ("v1", "v2")).variant in WEIGHTS
     trip(plan)
-    assert plan.choose(plain(), key, chance, ("v1",)).variant in WEIGHTS
+    # A bad version is better than nobody.
+    assert plan.choose(plain(), key, chance, ("v1",)) == Choice("v2", None)
+
+
+@given(chances)
+def test_a_guard_that_only_watches_trips_and_changes_nothing(chance: float) -> None:
+    guard = Guard("orders", "v2", alpha=0.01)
+    plan = Plan(split=Split("orders", WEIGHTS), guard=guard, enforced=False)
+    trip(plan)
+    assert guard.tripped is not None
+    assert plan.choose(plain(), None, chance) == Choice("v1" if chance < 0.8 else "v2", 0.2)

@@ -47,7 +47,7 @@ def test_an_outage_below_is_passed_on() -> None:
 
 def test_a_repeat_is_not_multiplied_below() -> None:
     """By the headers of production: what the second service does for a repeat it does once."""
-    retry = RetryConfig(attempts=2, budget=1.0, budget_floor=100)
+    retry = RetryConfig(attempts=2, budget=1.0, budget_floor=10_000.0)
     fault = Fault(0.0, 60.0, ("b1", "b2"), Failing)
     tally = Run(layered(fault, config=replace(PLAIN, retry=retry)), 1).tally()
     counts = Counter(tally.executions["front"].values())
