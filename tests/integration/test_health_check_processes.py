@@ -81,7 +81,8 @@ def test_a_forked_child_makes_checks_of_its_own_and_the_parent_goes_on(backends:
             signal.alarm(20)
         passing.clear()
         if pid:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/_control", json.dumps({}).encode(), method="POST")
+            control = f"http://127.0.0.1:{port}/_control"
+            request = urllib.request.Request(control, json.dumps({}).encode(), method="POST")
             urllib.request.urlopen(request).close()
         until(True)
         if not pid:

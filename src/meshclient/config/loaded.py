@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from meshclient.config.assignment import parse_assignment
+from meshclient.config.coherence import contradictions
 from meshclient.config.environment import read_environment
 from meshclient.config.layers import Leaf, Reading, names
 from meshclient.config.origin import Layer, Origin
@@ -33,7 +34,7 @@ class Loaded:
         config: the values.
         settings: every effective value with its origin, sorted by path. Given as arguments they make the same values
             again; that services were `unspelled` is lost.
-        warnings: what was ignored, a line each.
+        warnings: what was ignored, and what cannot all hold, a line each.
         file: the file that was read, if any.
     """
 
@@ -104,7 +105,8 @@ def merge(
     config = resolution.mesh(environment.unspelled)
     _raise(resolution.problems)
     settings = tuple(setting for _, setting in sorted(resolution.settings.items()))
-    return Loaded(config, settings, environment.warnings, document.path)
+    warnings = environment.warnings + contradictions(config, leaves, resolution.settings)
+    return Loaded(config, settings, warnings, document.path)
 
 
 def _assigned(text: str) -> Reading:

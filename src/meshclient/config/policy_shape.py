@@ -101,13 +101,18 @@ class ThrottleConfig:
         k: calls sent for each that succeeds, before any is refused; 2 leaves a service alone that fails half.
         window: seconds looked back upon.
         min_calls: calls within them below which none is refused.
-        most: highest share of the calls that is refused.
+        most: highest share of the calls that is refused. Raises ValueError where that is all of them.
     """
 
     k: float = 2.0
     window: float = 10.0
     min_calls: int = 20
     most: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.most >= 1:
+            msg = f"most {self.most:g} leaves no call to tell when the service is well again: lower it, such as to 0.9"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,12 @@ class Balancer:
                 node.endpoint = endpoint
                 nodes[endpoint.key] = node
             self._load.pending = sum(node.pending for node in nodes.values())
+            for key, node in known.items():
+                node.listed = key in nodes
             # In this order, and complete: `silent` and `untried` read both without the lock.
             self._failing &= nodes.keys()
             self._nodes = nodes
-            self._ejections.keep(self._holds)
+            self._ejections.keep(lambda node: node.listed)
             self._rotate(now)
         self._tell()
 
@@ -217,7 +219,7 @@ class Balancer:
         if len(tried) < len(turning):
             return True
         left = chain(turning, filter(self._spare, self._nodes.values()))
-        return any(node.endpoint.key not in tried for node in left)
+        return any(node.key not in tried for node in left)
 
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """Every endpoint, in the order of the list."""
@@ -234,20 +236,20 @@ class Balancer:
         if not tried and not self._failing and self._crowded == maxsize:
             return self._picker.pick(now, None, key)
         node = self._picker.pick(now, partial(self._avoid, now, tried), key)
-        if node.endpoint.key not in tried:
+        if node.key not in tried:
             return node
-        left = [n for n in self._rotation.nodes if n.endpoint.key not in tried]
+        left = [n for n in self._rotation.nodes if n.key not in tried]
         if not left and len(self._nodes) > len(self._rotation.nodes):
             # Other tiers, before the same endpoint again.
-            left = [n for n in self._nodes.values() if self._spare(n) and n.endpoint.key not in tried]
+            left = [n for n in self._nodes.values() if self._spare(n) and n.key not in tried]
         return min(left, key=lambda n: (n.endpoint.priority, peak_ewma_load(n, now))) if left else node
 
     def _avoid(self, now: float, tried: Collection[Key], node: Node) -> bool:
-        return node.endpoint.key in tried or node.pending >= self._crowded or self._suspect(node, now)
+        return node.key in tried or node.pending >= self._crowded or self._suspect(node, now)
 
     def _suspect(self, node: Node, now: float) -> bool:
         # Its latest attempt failed, and so did most of those before: for a while, after which it deserves a trial.
-        return node.endpoint.key in self._failing and node.blame.read(now) >= SUSPECT
+        return node.key in self._failing and node.blame.read(now) >= SUSPECT
 
     def _spare(self, node: Node) -> bool:
         return node.usable and not node.standing.ejected
@@ -255,17 +257,16 @@ class Balancer:
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
-        if self._holds(node):
-            self._load.pending -= 1
         if not pick.answered:
             node.waiting -= 1
             node.begun = node.begun - pick.started if node.waiting else 0.0
-        if not self._holds(node):
+        if not node.listed:
             return
+        self._load.pending -= 1
         if verdict.mark is Mark.FAILURE:
-            self._failing.add(node.endpoint.key)
+            self._failing.add(node.key)
         elif verdict.mark is Mark.SUCCESS and self._failing:
-            self._failing.discard(node.endpoint.key)
+            self._failing.discard(node.key)
         change = self._ejections.settle(pick, outcome, now, self._room)
         if change is not Change.NONE:
             self._changed(node, change, pick.latency, now)
@@ -306,9 +307,6 @@ class Balancer:
         self._reweigh_at = self._weighing.weigh(self._rotation, now)
         if nodes:
             self._picker.rebuild([node for node in nodes if node.weight > 0] or nodes)
-
-    def _holds(self, node: Node) -> bool:
-        return self._nodes.get(node.endpoint.key) is node
 
     def _typical_cost(self, now: float) -> float:
         # The median neither starves a newcomer, as a high guess would, nor floods it, as a low one would.

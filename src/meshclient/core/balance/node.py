@@ -20,6 +20,8 @@ class Node:
 
     Attributes:
         endpoint: the registry's latest word on it.
+        key: its identity.
+        listed: whether it is in the list still; what is in flight may outlive that.
         ewma: expected latency.
         record: how its attempts ended.
         blame: what its failures add to its load.
@@ -43,6 +45,8 @@ class Node:
         "ewma",
         "fit",
         "joined",
+        "key",
+        "listed",
         "pending",
         "record",
         "reported",
@@ -54,6 +58,8 @@ class Node:
 
     def __init__(self, endpoint: Endpoint, cost: float, now: float) -> None:
         self.endpoint = endpoint
+        self.key = endpoint.key
+        self.listed = True
         self.ewma = PeakEwma(cost, now)
         self.record = Record()
         self.blame = Blame()

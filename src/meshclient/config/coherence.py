@@ -1,0 +1,139 @@
+"""What is right value by value, and cannot work together.
+
+Each of these still runs: the shorter time wins, the smaller budget ends it. But whoever wrote both values meant something
+else, so it is said when the configuration is loaded, with the values and who gave them, once and where it arises: a
+service that merely inherits both is not told again. What cannot run at all is refused by the policies' own shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshclient.config.origin import dotted
+from meshclient.core.outlier import Outlier
+from meshclient.model.duration import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshclient.config.layers import Leaf
+    from meshclient.config.origin import Path
+    from meshclient.config.resolution import Setting
+    from meshclient.config.shape import MeshConfig, RouteConfig, ServiceConfig
+
+_KEYLESS = frozenset({"p2c", "round_robin", "weighted_random", "least_request"})
+# Fleets that the arithmetic of ejection and panic is tried on.
+_LARGEST = 100
+
+
+def contradictions(
+    config: MeshConfig, leaves: Mapping[Path, Leaf], settings: Mapping[Path, Setting]
+) -> tuple[str, ...]:
+    """A line for each.
+
+    Args:
+        config: the whole configuration.
+        leaves: what all sources say together.
+        settings: the effective values.
+    """
+    found = _Search(leaves, settings)
+    found.service(("defaults",), config.defaults)
+    for name, service in config.services.items():
+        place = ("services", name)
+        found.service(place, service)
+        for route in service.routes:
+            found.times((*place, "routes", route.pattern), route)
+    return tuple(found.lines)
+
+
+@dataclass(slots=True)
+class _Search:
+    leaves: Mapping[Path, Leaf]
+    settings: Mapping[Path, Setting]
+    lines: list[str] = field(default_factory=list)
+
+    def service(self, place: Path, service: ServiceConfig) -> None:
+        self.times(place, service)
+        # An inner time that is longer than the default around it is what the documentation allows.
+        attempt = service.attempt_timeout
+        if attempt is not None and service.connect_timeout > attempt:
+            self._both(place, "connect_timeout", "attempt_timeout", "a connection gets no more time than its attempt")
+        self._hedge(place, service)
+        self._ejection(place, service)
+        self._key(place, service)
+        self._shadow(place, service)
+
+    def times(self, place: Path, config: ServiceConfig | RouteConfig) -> None:
+        if config.deadline is None:
+            return
+        if config.attempt_timeout is not None and config.attempt_timeout > config.deadline:
+            self._both(place, "attempt_timeout", "deadline", "an attempt ends with its call")
+        retry = config.retry
+        if retry is None or retry.wait is not None or retry.stop is not None:
+            return
+        backoff = retry.backoff
+        # Half of each bound, as full jitter gives it.
+        pauses = sum(min(backoff.limit, backoff.first * 2.0**n) / 2 for n in range(retry.attempts - 1))
+        rule = (("retry", "attempts"), ("retry", "backoff"))
+        if pauses >= config.deadline and any((*place, *key) in self.leaves for key in rule):
+            self.lines.append(
+                f"{self._said(place, *rule[0])} with {self._said(place, *rule[1])} pause for {format_duration(pauses)} "
+                f"on average, {self._said(place, 'deadline')}: the last attempts are never made; lower either, or raise "
+                "the deadline"
+            )
+
+    def _both(self, place: Path, inner: str, outer: str, why: str) -> None:
+        if (*place, inner) in self.leaves and (*place, outer) in self.leaves:
+            said = f"{self._said(place, inner)} is longer than {self._said(place, outer)}"
+            self.lines.append(f"{said}: {why}; lower {inner} or raise {outer}")
+
+    def _hedge(self, place: Path, service: ServiceConfig) -> None:
+        if service.hedge is None or not self._speaks(place, "hedge", "retry"):
+            return
+        if not service.hedge.extra:
+            self.lines.append(f"{self._said(place, 'hedge', 'extra')} allows no second attempt: write hedge = false")
+        elif service.retry is not None and not service.retry.budget and not service.retry.budget_floor:
+            said = f"{self._said(place, 'retry', 'budget')} and {self._said(place, 'retry', 'budget_floor')}"
+            self.lines.append(
+                f"{dotted((*place, 'hedge'))} has nothing to spend with {said}: raise one of them, or write hedge = false"
+            )
+
+    def _ejection(self, place: Path, service: ServiceConfig) -> None:
+        ejection = service.ejection
+        if ejection is None or not self._speaks(place, "ejection"):
+            return
+        cap = Outlier(max_ejected=ejection.max_ejected).cap
+        for count in range(2, _LARGEST + 1):
+            if (count - cap(count)) / count < ejection.panic:
+                said = (
+                    f"{self._said(place, 'ejection', 'max_ejected')} lets {cap(count)} of {count} endpoints be ejected"
+                )
+                self.lines.append(
+                    f"{said}, with {self._said(place, 'ejection', 'panic')} all are used again from then on: lower either"
+                )
+                return
+
+    def _key(self, place: Path, service: ServiceConfig) -> None:
+        given = (*place, "hash_key") in self.leaves or (*place, "balancer") in self.leaves
+        if given and service.hash_key is not None and service.balancer in _KEYLESS:
+            said = f"{self._said(place, 'hash_key')} means nothing to {self._said(place, 'balancer')}"
+            self.lines.append(f"{said}: write balancer = 'ring_hash' or 'maglev'")
+
+    def _shadow(self, place: Path, service: ServiceConfig) -> None:
+        if (*place, "shadow") not in self.leaves:
+            return
+        for policy in service.shadow:
+            off = getattr(service, policy) is None
+            if off or (policy == "throttle" and service.circuit is not None):
+                why = "is off" if off else "gives way to the circuit"
+                self.lines.append(f"{self._said(place, 'shadow')} names {policy}, which {why}: there is nothing to see")
+
+    def _speaks(self, place: Path, *tables: str) -> bool:
+        """Whether anything of these tables is said at this very place."""
+        depth = len(place)
+        return any(path[:depth] == place and path[depth : depth + 1] in {(t,) for t in tables} for path in self.leaves)
+
+    def _said(self, place: Path, *key: str) -> str:
+        setting = self.settings[*place, *key]
+        return f"{setting.path} {setting.value} ({setting.origin})"

@@ -1,0 +1,167 @@
+"""Values that are right one by one and cannot work together: which, where they are told, and in what words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tenacity
+
+from meshclient.config.loaded import load
+from meshclient.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILE = "mesh.toml"
+
+
+def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = None, **arguments: object) -> list[str]:
+    (folder / FILE).write_text(text)
+    return list(load(environ=environ or {}, cwd=folder, path=FILE, arguments=arguments).warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[services.orders]\nconnect_timeout = '3s'\nattempt_timeout = '2s'",
+            [
+                (
+                    "services.orders.connect_timeout 3s (file mesh.toml) is longer than services.orders.attempt_timeout 2s "
+                    "(file mesh.toml): a connection gets no more time than its attempt; lower connect_timeout or raise "
+                    "attempt_timeout"
+                )
+            ],
+        ),
+        (
+            "[services.orders.routes.'/slow']\nattempt_timeout = '30s'\ndeadline = '20s'",
+            [
+                (
+                    'services.orders.routes."/slow".attempt_timeout 30s (file mesh.toml) is longer than services.orders.'
+                    'routes."/slow".deadline 20s (file mesh.toml): an attempt ends with its call; lower attempt_timeout or '
+                    "raise deadline"
+                )
+            ],
+        ),
+        (
+            "[defaults.retry]\nattempts = 6\nbackoff = '2s..8s'",
+            [
+                (
+                    "defaults.retry.attempts 6 (file mesh.toml) with defaults.retry.backoff 2s..8s (file mesh.toml) pause "
+                    "for 15s on average, defaults.deadline 15s (default): the last attempts are never made; lower either, "
+                    "or raise the deadline"
+                )
+            ],
+        ),
+        (
+            "[services.orders]\nhedge = true\n[services.orders.retry]\nbudget = 0\nbudget_floor = 0",
+            [
+                (
+                    "services.orders.hedge has nothing to spend with services.orders.retry.budget 0.0 (file mesh.toml) and "
+                    "services.orders.retry.budget_floor 0.0 (file mesh.toml): raise one of them, or write hedge = false"
+                )
+            ],
+        ),
+        (
+            "[defaults.hedge]\nextra = 0",
+            ["defaults.hedge.extra 0.0 (file mesh.toml) allows no second attempt: write hedge = false"],
+        ),
+        (
+            "[defaults.ejection]\nmax_ejected = 0.7",
+            [
+                (
+                    "defaults.ejection.max_ejected 0.7 (file mesh.toml) lets 2 of 3 endpoints be ejected, with "
+                    "defaults.ejection.panic 0.5 (default) all are used again from then on: lower either"
+                )
+            ],
+        ),
+        (
+            "[services.orders.ejection]\npanic = 0.6",
+            [
+                (
+                    "services.orders.ejection.max_ejected 0.5 (default) lets 1 of 2 endpoints be ejected, with "
+                    "services.orders.ejection.panic 0.6 (file mesh.toml) all are used again from then on: lower either"
+                )
+            ],
+        ),
+        (
+            "[services.orders]\nhash_key = 'header:x-user'",
+            [
+                (
+                    "services.orders.hash_key header:x-user (file mesh.toml) means nothing to services.orders.balancer p2c "
+                    "(default): write balancer = 'ring_hash' or 'maglev'"
+                )
+            ],
+        ),
+        (
+            "[defaults]\nshadow = ['hedge', 'retry']",
+            ["defaults.shadow ('hedge', 'retry') (file mesh.toml) names hedge, which is off: there is nothing to see"],
+        ),
+        (
+            "[services.orders]\nshadow = ['throttle']\ncircuit = true",
+            [
+                (
+                    "services.orders.shadow ('throttle',) (file mesh.toml) names throttle, which gives way to the circuit: "
+                    "there is nothing to see"
+                )
+            ],
+        ),
+    ],
+)
+def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, text: str, said: list[str]) -> None:
+    assert warnings(tmp_path, text) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        # Shorter than the default around or within it: what everybody writes first.
+        "[defaults]\ndeadline = '2s'",
+        "[services.orders]\nattempt_timeout = '500ms'",
+        "[services.orders]\ndeadline = '20ms'",
+        "[defaults]\nattempt_timeout = '60s'\ndeadline = false",
+        "[defaults.retry]\nattempts = 10",
+        "[defaults]\nhedge = true\n[defaults.retry]\nbudget = 0",
+        "[defaults]\nhedge = true\nretry = false",
+        "[defaults.ejection]\nmax_ejected = 0.7\npanic = 0.3",
+        "[defaults]\nhash_key = 'path'\nbalancer = 'maglev'",
+        "[defaults]\nshadow = ['ejection', 'retry', 'throttle']",
+    ],
+)
+def test_what_fits_is_not_mentioned(tmp_path: Path, text: str) -> None:
+    assert warnings(tmp_path, text) == []
+
+
+def test_who_only_inherits_is_not_told_again(tmp_path: Path) -> None:
+    text = "[defaults]\nattempt_timeout = '9s'\ndeadline = '2s'\n[defaults.ejection]\npanic = 1\n[services.orders]\n"
+    assert [line.split()[0] for line in warnings(tmp_path, text)] == [
+        "defaults.attempt_timeout",
+        "defaults.ejection.max_ejected",
+    ]
+
+
+def test_who_makes_it_worse_is(tmp_path: Path) -> None:
+    text = "[defaults.ejection]\npanic = 0.8\nmax_ejected = 0.2\n[services.orders.ejection]\nmax_ejected = 0.5"
+    first, second = warnings(tmp_path, text)
+    assert first.startswith("defaults.ejection.max_ejected 0.2 (file mesh.toml) lets 1 of 2")
+    assert second.startswith("services.orders.ejection.max_ejected 0.5 (file mesh.toml) lets 1 of 2")
+
+
+def test_two_sources_are_both_named(tmp_path: Path) -> None:
+    environ = {"MESHCLIENT_SERVICES_ORDERS_DEADLINE": "1s"}
+    [line] = warnings(tmp_path, "[services.orders]\nattempt_timeout = '3s'", environ)
+    assert "(file mesh.toml)" in line
+    assert "(environment MESHCLIENT_SERVICES_ORDERS_DEADLINE)" in line
+
+
+def test_a_strategy_may_pause_as_it_likes(tmp_path: Path) -> None:
+    retry = {"attempts": 10, "backoff": "5s..9s", "wait": tenacity.wait_none()}
+    assert warnings(tmp_path, defaults={"retry": retry}) == []
+
+
+def test_a_throttle_that_would_never_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"defaults.throttle \(file mesh.toml.*\): most 1 leaves no call to tell"):
+        warnings(tmp_path, "[defaults.throttle]\nmost = 1")
