@@ -96,8 +96,11 @@ class Stage:
         )
 
     def share(self, name: str, begin: float, end: float = inf) -> float:
-        """What an instance got of them."""
+        """What an instance got of them. Raises RuntimeError where there were none: the machine is too busy."""
         found = self.attempts(begin, end)
+        if not found:
+            msg = "no attempt began in this time: the machine is too busy"
+            raise RuntimeError(msg)
         return found[name] / found.total()
 
     @property

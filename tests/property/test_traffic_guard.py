@@ -9,9 +9,17 @@ Calls until it trips at alpha = 0.01 (median, and 90 % of 60 runs), the rest fai
 | 50 %           | 20, 27         | 226, 447    | 1,743, 4,421   | 5,818, 14,884   |
 
 At a share of 5 % a canary that fails 10 % is given up after 47 of its own calls, five of which failed. Where it becomes
-so bad after 20,000 good calls that takes 2,189 calls instead of 937. False alarms in 5,000 calls of a canary that is no
-worse, 400 runs for each of nine settings: 0.3 % on average, 1.25 % at most (one standard deviation is 0.5 %). One twice
-as slow as the rest (exponential latencies) is given up after 898 calls, one four times as slow after 256.
+so bad after 20,000 good calls that takes 2,189 calls instead of 937. One twice as slow as the rest (exponential
+latencies) is given up after 898 calls, one four times as slow after 256.
+
+False alarms of a canary that is exactly as bad as the rest, in runs of 2,000 failures, 3,000 runs for each share:
+
+| canary's share | alpha 5 % | 1 %    | 0.1 %  |
+|----------------|-----------|--------|--------|
+| 1 %            | 2.3 %     | 0.27 % | 0.03 % |
+| 5 %            | 2.5 %     | 0.33 % | 0.00 % |
+| 20 %           | 3.4 %     | 0.47 % | 0.13 % |
+| 50 %           | 3.9 %     | 0.87 % | 0.10 % |
 """
 
 from __future__ import annotations
@@ -22,7 +30,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshclient.core.traffic.canary import CanaryTripped, Guard
+from meshclient.core.traffic.canary import KEYS, CanaryTripped, Guard
 from meshclient.core.traffic.evidence import Evidence
 from meshclient.core.traffic.quantile import Quantile
 
@@ -195,3 +203,31 @@ def test_the_percentile_is_followed(seed: int, median: float, spread: float) -> 
         above += seconds > quantile.value and number % 3000 >= 1000
         quantile.observe(seconds)
     assert 0.03 < above / 4000 < 0.075
+
+
+def test_a_user_who_always_fails_speaks_once() -> None:
+    """One user in a hundred fails wherever the key falls, a tenth of the keys fall to the canary."""
+    alarms = 0
+    for seed in range(100):
+        rng, guard = Random(seed), Guard("orders", "v2", alpha=ALPHA)
+        mine = [rng.random() < 0.1 for _ in range(200)]
+        for _ in range(3000):
+            user = rng.randrange(200)
+            tripped = guard.ended(0.1, canary=mine[user], failed=user < 2, latency=0.0, key=f"user-{user}")
+            alarms += tripped is not None
+    assert alarms <= 5
+
+
+def test_many_users_of_a_bad_canary_are_enough() -> None:
+    rng, guard = Random(1), Guard("orders", "v2", alpha=ALPHA, latency=True)
+    for user in range(3000):
+        canary = rng.random() < 0.1
+        guard.ended(0.1, canary=canary, failed=canary and rng.random() < 0.2, latency=0.1, key=f"user-{user}")
+    assert guard.tripped is not None
+
+
+def test_what_is_remembered_of_keys_is_bounded() -> None:
+    guard = Guard("orders", "v2", alpha=ALPHA)
+    for user in range(2 * KEYS + 10):
+        guard.ended(0.5, canary=False, failed=True, latency=0.0, key=f"user-{user}")
+        assert len(guard._heard[0]) <= KEYS

@@ -86,9 +86,8 @@ class ScenarioBackend:
         self._tell("stop", name)
 
     def behave(self, *names: str, **behaviour: Unpack[BehaviourArguments]) -> None:
-        """Replace what instances do; without anything they are well."""
-        for name in names:
-            self._tell("behave", name, behaviour)
+        """Replace what instances do, of all at once; without anything they are well."""
+        self._tell("behave", " ".join(names), behaviour)
 
     def stats(self) -> Stats:
         """Everything so far."""

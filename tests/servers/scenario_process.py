@@ -162,11 +162,12 @@ class Connection(asyncio.Protocol):
 
 async def obey(fleet: Fleet, order: dict[str, object]) -> object:
     """Carry out one command."""
-    name = str(order.get("name", ""))
+    name = str(order["name"])
     if order["do"] == "start":
         return await fleet.start(name, Behaviour(**order["behaviour"]))  # type: ignore[arg-type]
     if order["do"] == "behave":
-        fleet.instances[name].behaviour = Behaviour(**order["behaviour"])  # type: ignore[arg-type]
+        for each in name.split():
+            fleet.instances[each].behaviour = Behaviour(**order["behaviour"])  # type: ignore[arg-type]
     elif order["do"] == "stop":
         fleet.instances[name].stop()
     else:

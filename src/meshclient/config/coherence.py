@@ -1,8 +1,9 @@
 """What is right value by value, and cannot work together.
 
-Each of these still runs: the shorter time wins, the smaller budget ends it. But whoever wrote both values meant something
-else, so it is said when the configuration is loaded, with the values and who gave them, once and where it arises: a
-service that merely inherits both is not told again. What cannot run at all is refused by the policies' own shapes.
+Each of these still runs: the shorter time wins, the smaller budget ends it. But whoever wrote both values meant
+something else, so it is said when the configuration is loaded, with the values and who gave them, once and where it
+arises: a service that merely inherits both is not told again. What cannot run at all is refused by the policies' own
+shapes.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ class _Search:
         if pauses >= config.deadline and any((*place, *key) in self.leaves for key in rule):
             self.lines.append(
                 f"{self._said(place, *rule[0])} with {self._said(place, *rule[1])} pause for {format_duration(pauses)} "
-                f"on average, {self._said(place, 'deadline')}: the last attempts are never made; lower either, or raise "
-                "the deadline"
+                f"on average, {self._said(place, 'deadline')}: the last attempts are never made; lower either, or "
+                "raise the deadline"
             )
 
     def _both(self, place: Path, inner: str, outer: str, why: str) -> None:
@@ -96,7 +97,8 @@ class _Search:
         elif service.retry is not None and not service.retry.budget and not service.retry.budget_floor:
             said = f"{self._said(place, 'retry', 'budget')} and {self._said(place, 'retry', 'budget_floor')}"
             self.lines.append(
-                f"{dotted((*place, 'hedge'))} has nothing to spend with {said}: raise one of them, or write hedge = false"
+                f"{dotted((*place, 'hedge'))} has nothing to spend with {said}: raise one of them, or write "
+                "hedge = false"
             )
 
     def _ejection(self, place: Path, service: ServiceConfig) -> None:
@@ -106,11 +108,10 @@ class _Search:
         cap = Outlier(max_ejected=ejection.max_ejected).cap
         for count in range(2, _LARGEST + 1):
             if (count - cap(count)) / count < ejection.panic:
-                said = (
-                    f"{self._said(place, 'ejection', 'max_ejected')} lets {cap(count)} of {count} endpoints be ejected"
-                )
+                share, panic = self._said(place, "ejection", "max_ejected"), self._said(place, "ejection", "panic")
                 self.lines.append(
-                    f"{said}, with {self._said(place, 'ejection', 'panic')} all are used again from then on: lower either"
+                    f"{share} lets {cap(count)} of {count} endpoints be ejected, with {panic} all are used again from "
+                    "then on: lower either"
                 )
                 return
 

@@ -40,6 +40,8 @@ class VariantConfig:
 class MirrorConfig:
     """Calls that are copied, the answers to the copies being thrown away.
 
+    Whatever their method: what a shadow writes it has to write elsewhere. Copies bear the header ``mesh-shadow: true``.
+
     Args:
         to: a variant, or else a service.
         share: copies per call; never more than that.

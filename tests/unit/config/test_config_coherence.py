@@ -29,8 +29,8 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[services.orders]\nconnect_timeout = '3s'\nattempt_timeout = '2s'",
             [
                 (
-                    "services.orders.connect_timeout 3s (file mesh.toml) is longer than services.orders.attempt_timeout 2s "
-                    "(file mesh.toml): a connection gets no more time than its attempt; lower connect_timeout or raise "
+                    "services.orders.connect_timeout 3s ~ is longer than services.orders.attempt_timeout 2s "
+                    "~: a connection gets no more time than its attempt; lower connect_timeout or raise "
                     "attempt_timeout"
                 )
             ],
@@ -39,8 +39,8 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[services.orders.routes.'/slow']\nattempt_timeout = '30s'\ndeadline = '20s'",
             [
                 (
-                    'services.orders.routes."/slow".attempt_timeout 30s (file mesh.toml) is longer than services.orders.'
-                    'routes."/slow".deadline 20s (file mesh.toml): an attempt ends with its call; lower attempt_timeout or '
+                    'services.orders.routes."/slow".attempt_timeout 30s ~ is longer than services.orders.'
+                    'routes."/slow".deadline 20s ~: an attempt ends with its call; lower attempt_timeout or '
                     "raise deadline"
                 )
             ],
@@ -49,9 +49,9 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[defaults.retry]\nattempts = 6\nbackoff = '2s..8s'",
             [
                 (
-                    "defaults.retry.attempts 6 (file mesh.toml) with defaults.retry.backoff 2s..8s (file mesh.toml) pause "
-                    "for 15s on average, defaults.deadline 15s (default): the last attempts are never made; lower either, "
-                    "or raise the deadline"
+                    "defaults.retry.attempts 6 ~ with defaults.retry.backoff 2s..8s ~ pause "
+                    "for 15s on average, defaults.deadline 15s (default): the last attempts are never made; lower "
+                    "either, or raise the deadline"
                 )
             ],
         ),
@@ -59,20 +59,20 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[services.orders]\nhedge = true\n[services.orders.retry]\nbudget = 0\nbudget_floor = 0",
             [
                 (
-                    "services.orders.hedge has nothing to spend with services.orders.retry.budget 0.0 (file mesh.toml) and "
-                    "services.orders.retry.budget_floor 0.0 (file mesh.toml): raise one of them, or write hedge = false"
+                    "services.orders.hedge has nothing to spend with services.orders.retry.budget 0.0 ~ and "
+                    "services.orders.retry.budget_floor 0.0 ~: raise one of them, or write hedge = false"
                 )
             ],
         ),
         (
             "[defaults.hedge]\nextra = 0",
-            ["defaults.hedge.extra 0.0 (file mesh.toml) allows no second attempt: write hedge = false"],
+            ["defaults.hedge.extra 0.0 ~ allows no second attempt: write hedge = false"],
         ),
         (
             "[defaults.ejection]\nmax_ejected = 0.7",
             [
                 (
-                    "defaults.ejection.max_ejected 0.7 (file mesh.toml) lets 2 of 3 endpoints be ejected, with "
+                    "defaults.ejection.max_ejected 0.7 ~ lets 2 of 3 endpoints be ejected, with "
                     "defaults.ejection.panic 0.5 (default) all are used again from then on: lower either"
                 )
             ],
@@ -82,7 +82,7 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             [
                 (
                     "services.orders.ejection.max_ejected 0.5 (default) lets 1 of 2 endpoints be ejected, with "
-                    "services.orders.ejection.panic 0.6 (file mesh.toml) all are used again from then on: lower either"
+                    "services.orders.ejection.panic 0.6 ~ all are used again from then on: lower either"
                 )
             ],
         ),
@@ -90,20 +90,20 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[services.orders]\nhash_key = 'header:x-user'",
             [
                 (
-                    "services.orders.hash_key header:x-user (file mesh.toml) means nothing to services.orders.balancer p2c "
+                    "services.orders.hash_key header:x-user ~ means nothing to services.orders.balancer p2c "
                     "(default): write balancer = 'ring_hash' or 'maglev'"
                 )
             ],
         ),
         (
             "[defaults]\nshadow = ['hedge', 'retry']",
-            ["defaults.shadow ('hedge', 'retry') (file mesh.toml) names hedge, which is off: there is nothing to see"],
+            ["defaults.shadow ('hedge', 'retry') ~ names hedge, which is off: there is nothing to see"],
         ),
         (
             "[services.orders]\nshadow = ['throttle']\ncircuit = true",
             [
                 (
-                    "services.orders.shadow ('throttle',) (file mesh.toml) names throttle, which gives way to the circuit: "
+                    "services.orders.shadow ('throttle',) ~ names throttle, which gives way to the circuit: "
                     "there is nothing to see"
                 )
             ],
@@ -111,7 +111,8 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
     ],
 )
 def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, text: str, said: list[str]) -> None:
-    assert warnings(tmp_path, text) == said
+    """~ stands for the file."""
+    assert warnings(tmp_path, text) == [line.replace("~", f"(file {FILE})") for line in said]
 
 
 @pytest.mark.parametrize(
@@ -151,10 +152,10 @@ def test_who_makes_it_worse_is(tmp_path: Path) -> None:
 
 
 def test_two_sources_are_both_named(tmp_path: Path) -> None:
-    environ = {"MESHCLIENT_SERVICES_ORDERS_DEADLINE": "1s"}
+    environ = {"MESHCLIENT_SERVICES__ORDERS__DEADLINE": "1s"}
     [line] = warnings(tmp_path, "[services.orders]\nattempt_timeout = '3s'", environ)
     assert "(file mesh.toml)" in line
-    assert "(environment MESHCLIENT_SERVICES_ORDERS_DEADLINE)" in line
+    assert "(environment MESHCLIENT_SERVICES__ORDERS__DEADLINE)" in line
 
 
 def test_a_strategy_may_pause_as_it_likes(tmp_path: Path) -> None:
@@ -163,5 +164,5 @@ def test_a_strategy_may_pause_as_it_likes(tmp_path: Path) -> None:
 
 
 def test_a_throttle_that_would_never_end_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"defaults.throttle \(file mesh.toml.*\): most 1 leaves no call to tell"):
+    with pytest.raises(ConfigError, match=r"defaults.throttle \(.*file mesh.toml\): most 1 leaves no call to tell"):
         warnings(tmp_path, "[defaults.throttle]\nmost = 1")

@@ -102,7 +102,8 @@ def test_a_known_scheme_without_its_plugin_names_the_distribution(monkeypatch: p
 
 
 def test_every_planned_scheme_has_a_distribution() -> None:
-    assert set(DISTRIBUTIONS) == {"consul", "cloudmap", "dynamodb", "etcd", "eureka", "kubernetes", "route53"}
+    registries = {"consul", "cloudmap", "dynamodb", "etcd", "eureka", "kubernetes", "route53"}
+    assert set(DISTRIBUTIONS) == {*registries, "redis", "rediss"}
     assert not set(DISTRIBUTIONS) & set(BUILT_IN)
 
 

@@ -4,8 +4,8 @@ It compares calls that the split has divided, and those alone: requests that a r
 another kind than the rest. See `meshclient.core.traffic.evidence` for the test, which may be looked at after every call
 without raising more false alarms than `alpha` over the whole run.
 
-With sticky keys the calls of one key are not divided one by one: a user whose every request fails wherever it goes
-counts against the variant that the key falls to. `tolerance` leaves room for that.
+With sticky keys it is keys that chance divides, and not their calls: a user whose every request fails, wherever it
+goes, would speak against the variant of that user time and again. So each key speaks once, with its first failure.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class CanaryTripped:
         )
 
 
+# Keys that are remembered for having spoken; when there are more, all may speak again.
+KEYS = 4096
+
+
 class Guard:
     """Watches one variant of one service; tripped, it stays so until `reset`.
 
@@ -72,6 +76,7 @@ class Guard:
         "_calls",
         "_failing",
         "_failures",
+        "_heard",
         "_lock",
         "_odds",
         "_slow",
@@ -103,11 +108,14 @@ class Guard:
     def _begin(self) -> None:
         self._calls = [0, 0]
         self._failures = [0, 0]
+        self._heard: tuple[set[int], set[int]] = (set(), set())
         self._failing = Evidence(self._tolerance)
         self._slowness = Evidence(self._tolerance)
         self.tripped: CanaryTripped | None = None
 
-    def ended(self, share: float, *, canary: bool, failed: bool, latency: float) -> CanaryTripped | None:
+    def ended(
+        self, share: float, *, canary: bool, failed: bool, latency: float, key: str | None = None
+    ) -> CanaryTripped | None:
         """A call of the split is over; what trips the guard, if this call does.
 
         Args:
@@ -115,6 +123,7 @@ class Guard:
             canary: whether it went there.
             failed: whether it failed.
             latency: seconds it took; of no meaning where it failed.
+            key: what the split went by, or None where each call was divided by itself.
         """
         if self.tripped is not None or not 0.0 < share < 1.0:
             return None
@@ -122,9 +131,10 @@ class Guard:
             self._calls[canary] += 1
             if failed:
                 self._failures[canary] += 1
-                self._failing.event(share, canary=canary)
+                if self._speaks(key, 0):
+                    self._failing.event(share, canary=canary)
             elif self._slow is not None:
-                if latency > self._slow.value:
+                if latency > self._slow.value and self._speaks(key, 1):
                     self._slowness.event(share, canary=canary)
                 if not canary:
                     self._slow.observe(latency)
@@ -134,6 +144,17 @@ class Guard:
         """Give the variant its traffic back, and forget what was counted."""
         with self._lock:
             self._begin()
+
+    def _speaks(self, key: str | None, test: int) -> bool:
+        if key is None:
+            return True
+        heard, value = self._heard[test], hash(key)
+        if value in heard:
+            return False
+        if len(heard) >= KEYS:
+            heard.clear()
+        heard.add(value)
+        return True
 
     def _judge(self) -> CanaryTripped | None:
         failing, slowness = self._failing.value, self._slowness.value

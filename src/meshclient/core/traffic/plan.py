@@ -27,10 +27,12 @@ class Choice:
     Args:
         variant: its name; empty for what no variant holds.
         share: the chance it had of going to the guarded variant; None where a rule decided.
+        key: what the split went by, or None for chance.
     """
 
     variant: str
     share: float | None = None
+    key: str | None = None
 
 
 class Plan:
@@ -80,7 +82,7 @@ class Plan:
         without = (*absent, *closed)
         variant = self._split.pick(own, chance, without)
         if variant is not None:
-            return Choice(variant, None if guard is None else self._split.share(guard.variant, without))
+            return Choice(variant, None if guard is None else self._split.share(guard.variant, without), own)
         # A bad version is better than nobody; where nobody is there, the call goes where its error is to be expected.
         return Choice(self._split.pick(own, chance, absent) or self._split.pick(own, chance) or "")
 
@@ -95,4 +97,4 @@ class Plan:
         if self.guard is None or choice.share is None:
             return None
         canary = choice.variant == self.guard.variant
-        return self.guard.ended(choice.share, canary=canary, failed=failed, latency=latency)
+        return self.guard.ended(choice.share, canary=canary, failed=failed, latency=latency, key=choice.key)

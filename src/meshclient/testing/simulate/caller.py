@@ -76,6 +76,7 @@ class Caller:
         self.loop = loop
         self.send = send
         self.lag = LoopLag(cast("AbstractEventLoop", loop))
+        self.watch: ScriptedWatch
         rng = Random(seed)
 
         def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> ScriptedWatch:

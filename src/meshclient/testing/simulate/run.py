@@ -34,7 +34,6 @@ class Run:
 
     Attributes:
         caller: the outermost one.
-        callers: all of them.
     """
 
     def __init__(self, simulation: Simulation, seed: int) -> None:
@@ -45,7 +44,6 @@ class Run:
         self._loop = Loop(self._timeline)
         self._calls = Random(f"{seed} calls")
         self._next = 0
-        self.callers: list[Caller] = []
         stage: Stage | None = None
         for at in reversed(range(len(simulation.tiers))):
             stage = self._stage(simulation.tiers[at], stage, at)
@@ -79,7 +77,6 @@ class Run:
             emit=self._tally.tell,
         )
         stage.callers.append(caller)
-        self.callers.append(caller)
         caller.watch.show(stage.listed.values())
         return caller
 

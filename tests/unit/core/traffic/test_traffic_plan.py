@@ -40,7 +40,7 @@ def test_rules_come_before_the_split_and_are_no_evidence(chance: float, key: str
     plan = guarded()
     assert plan.choose(plain("/beta"), key, chance) == Choice("v2", None)
     by_split = plan.choose(plain(), key, chance)
-    assert by_split == Choice(Split("orders", WEIGHTS).pick(key, 0.0) or "", 0.2)
+    assert by_split == Choice(Split("orders", WEIGHTS).pick(key, 0.0) or "", 0.2, key)
     for _ in range(50):
         assert plan.ended(Choice("v2", None), failed=True, latency=0.0) is None
 
@@ -60,7 +60,7 @@ def test_the_key_comes_from_where_the_policy_says(chance: float) -> None:
 def test_a_tripped_variant_gets_nothing_but_what_rules_send(chance: float, key: str) -> None:
     plan = guarded()
     trip(plan)
-    assert plan.choose(plain(), key, chance) == Choice("v1", 0.0)
+    assert plan.choose(plain(), key, chance) == Choice("v1", 0.0, key)
     assert plan.choose(plain(), None, chance) == Choice("v1", 0.0)
     assert plan.choose(plain("/beta"), key, chance).variant == "v2"
     assert plan.guard is not None
@@ -73,8 +73,8 @@ def test_a_variant_without_endpoints_is_passed_over_and_no_evidence_is_made_of_i
     chance: float, key: str | None
 ) -> None:
     plan = guarded()
-    assert plan.choose(plain(), key, chance, ("v2",)) == Choice("v1", 0.0)
-    assert plan.choose(plain(), key, chance, ("v1",)) == Choice("v2", 1.0)
+    assert plan.choose(plain(), key, chance, ("v2",)) == Choice("v1", 0.0, key)
+    assert plan.choose(plain(), key, chance, ("v1",)) == Choice("v2", 1.0, key)
     # Where nobody is left the call goes somewhere all the same, to fail there.
     assert plan.choose(plain(), key, chance, ("v1", "v2")).variant in WEIGHTS
     trip(plan)

@@ -10,8 +10,20 @@ from dataclasses import replace
 
 import pytest
 
+from meshclient.config.policy_shape import CircuitConfig, EjectionConfig
 from meshclient.config.shape import ServiceConfig
-from meshclient.testing.simulate import Closed, Hanging, Load, Phased, Poisson, Simulation, Tier, instances
+from meshclient.testing.simulate import (
+    Closed,
+    Failing,
+    Fault,
+    Hanging,
+    Load,
+    Phased,
+    Poisson,
+    Simulation,
+    Tier,
+    instances,
+)
 from meshclient.testing.simulate.run import Run
 from meshclient.testing.simulate.scenarios.catalogue import SCENARIOS
 
@@ -104,3 +116,25 @@ def test_the_calm_twin_has_the_same_load_and_nothing_wrong() -> None:
     assert twin.run(3).calls == simulation.run(3).calls
     assert twin.run(3).retries == 0 < simulation.run(3).retries
     assert replace(twin, name=simulation.name, tiers=simulation.tiers) == simulation
+
+
+def test_panic_is_counted_when_it_begins() -> None:
+    fault = Fault(1.0, 2.0, ("i1", "i2", "i3"), Failing)
+    config = ServiceConfig(ejection=EjectionConfig(consecutive=1, max_ejected=1.0, panic=0.9), throttle=None)
+    report = Simulation("panic", (Tier("orders", instances(4), config, (fault,)),), duration=8.0).run(1)
+    assert report.panics == report.events["PanicChanged"] >= 1
+    assert report.events["PanicEnded"] >= 1
+
+
+def test_a_caller_in_a_zone_stays_in_it() -> None:
+    tier = Tier("orders", instances(9, zones=("a", "b", "c")))
+    report = Simulation("zoned", (tier,), Load(Poisson(100.0)), duration=3.0, zone="b").run(1)
+    assert report.whole.share("i2", "i5", "i8") > 0.9
+
+
+def test_a_circuit_is_that_of_production() -> None:
+    bad = Failing(instances(1)[0].behaviour)
+    config = ServiceConfig(circuit=CircuitConfig(consecutive=3), throttle=None)
+    report = Simulation("broken", (Tier("orders", instances(2, bad), config),), duration=3.0).run(1)
+    assert report.failed["CircuitOpen"] == report.rejections > report.calls * 0.9
+    assert report.events["CircuitChanged"] >= 1
