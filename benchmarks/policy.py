@@ -62,6 +62,7 @@ class Time:
         self.now = time.monotonic()
 
     def __call__(self) -> float:
+        """Seconds."""
         return self.now
 
 
@@ -79,10 +80,12 @@ class Subject:
         self.service: MeshService = mesh.service("orders")
         self.clock = self.service.clock = Time()
         self.key = 0
-        while self.clock.now < self.service.used + SETTLED:
+        settled = self.clock.now + SETTLED
+        while self.clock.now < settled:
             self.call()
 
     def call(self) -> None:
+        """Make one."""
         service, clock = self.service, self.clock
         settings = service.own_settings
         self.key += 1

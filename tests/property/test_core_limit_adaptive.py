@@ -57,6 +57,15 @@ def test_what_moves_together_correlates_and_what_stands_still_does_not(
         assert together.coefficient == pytest.approx(1.0 if slope > 0 else -1.0, abs=1e-3)
 
 
+def test_a_huge_pair_that_is_forgotten_leaves_no_trace() -> None:
+    running = Correlation(10)
+    running.add(1e12, -1e12)
+    for number in range(40):
+        running.add(number % 7 * 1e-3, number % 7 * 2e-3 + 1)
+    assert running.coefficient == pytest.approx(1.0, abs=1e-6)
+    assert running.variation < 0.01
+
+
 @given(st.lists(st.floats(1e-7, 1e4), min_size=1, max_size=200), st.floats(0.01, 1.0))
 def test_a_percentile_is_right_to_half_a_percent(samples: list[float], share: float) -> None:
     sketch = Sketch()
@@ -162,7 +171,7 @@ def test_the_rule_without_its_guards_drifts() -> None:
         def _saturated(self) -> bool:
             return False
 
-        def _usual(self, recent: float, *, full: bool) -> float:
+        def _usual(self, recent: float) -> float:
             return self._baseline.add(recent)
 
     server = Server(Gate(Drifting()), 5, SERVICE)

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-T = TypeVar("T")
+    from collections.abc import Callable, Coroutine
 
 
-def async_play(test: Coroutine[object, object, T]) -> T:
-    """The result of an asynchronous test."""
-    return asyncio.run(test)
+def async_play(test: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Play an asynchronous test."""
+    asyncio.run(test())
 
 
-def play(test: T) -> T:
-    """What a synchronous test has returned."""
-    return test
+def play(test: Callable[[], None]) -> None:
+    """Play a synchronous test."""
+    test()
 
 
 class AsyncGate:
-    """Holds tasks back until it is opened."""
+    """Holds tasks back until it is opened.
+
+    `brings` tells whether one that is given up meanwhile still goes through it.
+    """
+
+    brings = False
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -39,6 +42,8 @@ class AsyncGate:
 
 class Gate:
     """Holds threads back until it is opened."""
+
+    brings = True
 
     def __init__(self) -> None:
         self._event = threading.Event()

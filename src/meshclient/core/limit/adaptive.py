@@ -6,7 +6,7 @@ shrinks when it is large. By itself that drifts upwards: under an overload that 
 seems to be gone (as in Netflix's Gradient2). Therefore a limit in full use grows only while more calls under way have
 lately meant more answers, and not slower ones. Four things differ:
 
-- What is usual follows a slower service only while it is not our own calls that make it slow, and a faster one at once.
+- What is usual follows a slower service slowly, as there, but a faster one at once.
 - A limit that seems too high is lowered by trials (`Descent`) and not until the correlations have forgotten: at twice
   the capacity of 10 workers that swings between 2 and 50, and a tenth of the capacity is lost.
 - Fast failures lower the limit as well, as long as that helps (`Drops`).
@@ -154,7 +154,7 @@ class Adaptive:
         latency, rate = self._median.add(latency), self._rates.add(rate)
         recent = self._recent.add(latency)
         full = self._peak >= self.limit
-        baseline = self._usual(recent, full=full)
+        baseline = self._usual(recent)
         if self._descent.left:
             return self._descent.go_on(self._exact, latency, rate)
         self._descent.rest -= 1
@@ -169,11 +169,9 @@ class Adaptive:
             return self._exact + scale
         return self._exact
 
-    def _usual(self, recent: float, *, full: bool) -> float:
+    def _usual(self, recent: float) -> float:
         usual = self._baseline
-        if not (usual.value and full and self._slowness.coefficient > TOGETHER):
-            usual.add(recent)
-        usual.value = min(usual.value, recent)
+        usual.value = min(usual.add(recent), recent)
         return usual.value
 
     def _saturated(self) -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Seconds that calls get to end after the last was made, where they have no deadline.
 PATIENCE = 60.0
 OUTERMOST = "caller"
+# The failure of calls that have not ended by then.
+UNFINISHED = "unfinished"
 
 
 class Run:
@@ -44,6 +46,8 @@ class Run:
         self._loop = Loop(self._timeline)
         self._calls = Random(f"{seed} calls")
         self._next = 0
+        # Calls under way, by request: since when, and their method.
+        self._open: dict[int, tuple[float, str]] = {}
         stage: Stage | None = None
         for at in reversed(range(len(simulation.tiers))):
             stage = self._stage(simulation.tiers[at], stage, at)
@@ -87,8 +91,10 @@ class Run:
             timeline.at(stall.at, partial(loop.stall, stall.seconds))
         arrivals = Random(f"{self._seed} arrivals")
         simulation.load.arrivals.begin(timeline, arrivals, simulation.duration, self._make)
-        timeline.run(simulation.duration)
-        timeline.run(simulation.duration + (simulation.tiers[0].config.deadline or PATIENCE))
+        stalled = sum(stall.seconds for stall in simulation.stalls)
+        timeline.run(simulation.duration + (simulation.tiers[0].config.deadline or PATIENCE) + stalled + 1.0)
+        for began, method in self._open.values():
+            self._tally.calls.append(Made(began, timeline.now - began, UNFINISHED, method))
         return self._tally
 
     def _make(self, over: Callable[[], None]) -> None:
@@ -102,16 +108,16 @@ class Run:
         self._loop.run(partial(self._call, request, self._timeline.now, patience, over))
 
     def _call(self, request: Request, began: float, patience: float | None, over: Callable[[], None]) -> None:
-        timeline, tally, ended = self._timeline, self._tally, False
+        timeline, tally = self._timeline, self._tally
+        self._open[request.id] = began, request.method
 
         def done(ending: Ending) -> None:
-            nonlocal ended
-            ended = True
+            del self._open[request.id]
             tally.calls.append(Made(began, timeline.now - began, ending.failure, request.method))
             over()
 
         def give_up() -> None:
-            if not ended:
+            if self._open.pop(request.id, None):
                 flight.cancel()
                 tally.cancelled += 1
                 over()

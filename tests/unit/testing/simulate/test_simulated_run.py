@@ -77,6 +77,15 @@ def test_load_changes_by_phases() -> None:
     assert report.slices[0].calls > 5 * report.slices[1].calls
 
 
+def test_calls_that_never_end_have_failed() -> None:
+    config = ServiceConfig(deadline=None, attempt_timeout=None)
+    hanging = Hanging(instances(1)[0].behaviour, 0.5)
+    report = Simulation("endless", (Tier("orders", instances(2, hanging), config),), duration=1.0).run(1)
+    assert report.calls == pytest.approx(200, rel=0.25)
+    assert set(report.failed) == {"unfinished"}
+    assert report.whole.p99 > 60.0
+
+
 def test_each_seed_has_arrivals_of_its_own() -> None:
     one, other = (Run(calm(Load(Poisson(50.0))), seed).tally().calls[0].began for seed in (1, 2))
     assert one != other
