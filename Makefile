@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore coverage setup servers kubernetes lint format sync bench constraints clean
+.PHONY: help demo test explore attack coverage setup servers kubernetes lint format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,10 @@ test: setup servers ## run every test, with the real servers that are installed
 
 explore: setup ## look for counter-examples that the fixed draws of the test run do not hold
 	@$(BIN)/python -m pytest tests/property --hypothesis-profile=explore $(ARGS)
+
+attack: setup ## play random schedules of cancels, outcomes and clock steps: make attack SCHEDULES=1000000
+	@PYTHONPATH=tests $(BIN)/python -m attack.schedules $(or $(SCHEDULES),1000000)
+	@MESHCLIENT_ATTACK=$(or $(SCHEDULES),1000000) $(BIN)/python -m pytest -q tests/property/test_circuit.py -k schedules
 
 coverage: setup servers ## run every test and say which lines none of them reached
 	@$(BIN)/coverage run -m pytest $(ARGS)

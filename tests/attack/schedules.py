@@ -106,15 +106,15 @@ def _finish(world: World, flights: list[Flight]) -> None:
 def _settled(world: World) -> None:
     """Nothing is held by anybody."""
     assert world.found <= world.forgotten, "left to the garbage collector"
+    if world.gate is not None:
+        status = world.gate.status()
+        assert (status.working, status.waiting) == (0, 0)
     now, nodes = world.time.now, world.balancer._nodes.values()
     if (pick := world.balancer.pick(now)) is not None:
         # Forgotten picks are found with the next one.
         pick.done(Outcome(Kind.CANCELLED), now)
     assert [(node.pending, node.waiting, node.begun) for node in nodes] == [(0, 0, 0.0)] * len(nodes)
     assert not any(node.standing.probing for node in nodes)
-    if world.gate is not None:
-        status = world.gate.status()
-        assert (status.working, status.waiting) == (0, 0)
 
 
 def _as_good_as_new(world: World) -> None:

@@ -72,6 +72,14 @@ def test_the_story_of_a_repeated_call() -> None:
     assert re.fullmatch(r"2\. http://127.0.0.1:\d+: ok after [\d.]+ ms\. ", second)
 
 
+def test_a_canary_that_fails() -> None:
+    *warnings, summary = said(run("canary.py"))
+    assert any(line.startswith("orders: v2 is worse than the rest by its failures") for line in warnings)
+    found = re.fullmatch(r"(\d+) of 300 users met the canary; afterwards the first of them was served", summary)
+    assert found is not None
+    assert 3 <= int(found[1]) <= 15
+
+
 def test_the_file_and_the_program_together() -> None:
     orders, reports = said(run("from_config.py"))
     assert re.fullmatch(r"http://orders/v1/orders/42: 0\.\d s of its time were left", orders)

@@ -30,9 +30,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshclient.core.traffic.canary import KEYS, CanaryTripped, Guard
+from meshclient.core.traffic.canary import KEYS, Guard
 from meshclient.core.traffic.evidence import Evidence
 from meshclient.core.traffic.quantile import Quantile
+from meshclient.model.events import CanaryTripped
 
 ALPHA = 0.01
 shares = st.floats(0.01, 0.99)

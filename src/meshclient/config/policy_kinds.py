@@ -13,7 +13,7 @@ from meshclient.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHADOWED = ("ejection", "retry", "hedge", "throttle", "circuit", "limit")
+SHADOWED = ("ejection", "retry", "hedge", "throttle", "circuit", "limit", "guard")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # With a query, but with nothing that a client would have to quote, and no fragment.
 _PATH = re.compile(r'/[!"$-;=?-~]*')

@@ -73,8 +73,8 @@ class EjectionConfig:
     Args:
         consecutive: failures in a row that eject, if the other endpoints do better (Finagle: 5).
         ratio: success ratio of ten seconds below which an endpoint is ejected, if the others do better (Finagle: 0.8).
-        latency: times the usual latency from which on an answer is slow; an endpoint is ejected as well when half of its
-            answers are and its peers' are not; 0 for never.
+        latency: times the usual latency from which on an answer is slow; an endpoint is ejected as well when half of
+            its answers are and its peers' are not; 0 for never.
         base: length of the first ejection; doubles with each failed probe (Finagle: 5 s).
         limit: most of any ejection (Finagle: 300 s).
         max_ejected: share of the endpoints that may be out at once.
@@ -241,7 +241,7 @@ class LimitConfig:
         queue: places for calls that wait.
         patience: seconds in the queue at most.
         adaptive: whether the number follows from latency and throughput (failsafe-go's rule).
-        endpoint: attempts in flight at one endpoint above which others are preferred; 0 for any number.
+        endpoint: attempts in flight at one endpoint; where all have so many a call is refused. 0 for any number.
     """
 
     concurrency: int = 256

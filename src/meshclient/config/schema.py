@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from meshclient.config import kinds, policy_kinds
+from meshclient.config.faults_schema import FAULTS
 from meshclient.config.kinds import Kind
 from meshclient.config.policy_shape import (
     CircuitConfig,
@@ -22,6 +23,8 @@ from meshclient.config.policy_shape import (
     ThrottleConfig,
 )
 from meshclient.config.shape import DiscoveryConfig, MeshConfig, ServiceConfig, TelemetryConfig
+from meshclient.config.traffic_schema import TRAFFIC_KEYS
+from meshclient.config.traffic_shape import TrafficConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 
@@ -172,11 +175,18 @@ _DEFAULTS: Mapping[str, Node] = {
     "hedge": _HEDGE,
     "shadow": policy_kinds.SHADOW,
 }
+_TRAFFIC = Table(TrafficConfig, TRAFFIC_KEYS, switch=True, off=True)
 ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY})
 DEFAULTS = Table(ServiceConfig, _DEFAULTS)
 SERVICE = Table(
     ServiceConfig,
-    {**_DEFAULTS, "endpoints": kinds.ENDPOINTS, "routes": Named("/reports/*", _pattern, ROUTE)},
+    {
+        **_DEFAULTS,
+        "traffic": _TRAFFIC,
+        "faults": FAULTS,
+        "endpoints": kinds.ENDPOINTS,
+        "routes": Named("/reports/*", _pattern, ROUTE),
+    },
 )
 DISCOVERY = Table(DiscoveryConfig, {"hold": kinds.OPTIONAL_SPAN, "idle": kinds.OPTIONAL_SPAN})
 TELEMETRY = Table(TelemetryConfig, {"metrics": kinds.SWITCH})

@@ -28,6 +28,8 @@ from meshclient.config.policy_shape import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshclient.config.traffic_shape import TrafficConfig
+    from meshclient.core.injection import FaultRule
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
 
@@ -85,6 +87,8 @@ class ServiceConfig:
         limit: the policy, or None for none.
         hedge: the policy, or None for none.
         shadow: policies that only report what they would have done.
+        traffic: where its calls go, or None where all go the same way.
+        faults: faults on purpose, for trials.
         endpoints: where the service listens, instead of what a resolver says; empty: ask the resolver.
         routes: the most specific first.
     """
@@ -107,6 +111,8 @@ class ServiceConfig:
     limit: LimitConfig | None = None
     hedge: HedgeConfig | None = None
     shadow: tuple[str, ...] = ()
+    traffic: TrafficConfig | None = None
+    faults: tuple[FaultRule, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
 

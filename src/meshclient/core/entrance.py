@@ -66,6 +66,8 @@ def _queue(call: Call, service: Service, limiter: Limiter) -> Generator[Command,
     if isinstance(turn, Refusal):
         _tell(service, "overloaded", turn)
         raise _overloaded(service, turn)
+    if turn.would:
+        service.shadow.would("limit", turn.would)
     try:
         while not _came(turn):
             left = min(turn.patience, call.deadline.remaining(service.clock()))

@@ -88,6 +88,7 @@ def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None,
             chance=service.uniform(),
             trial=Trial(number, now - call.started, attempt.raw, paused),
             chained=call.chained,
+            room=service.balancer.room,
         )
         try:
             decision = call.retry.decide(outcome, situation, service.budget)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshclient.core.commands import Wait
-from meshclient.errors import DeadlineExceeded, NoEndpoints, ResolverUnavailable, ServiceNotFound
+from meshclient.errors import DeadlineExceeded, NoEndpoints, Overloaded, ResolverUnavailable, ServiceNotFound
 from meshclient.model.duration import format_duration
 from meshclient.model.snapshot import Empty, Failed
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from meshclient.core.call import Call, Service
     from meshclient.core.commands import Command, Signal
     from meshclient.model.snapshot import Snapshot
+
+# Seconds after which a call that found every endpoint full may be worth another try.
+SOON = 1.0
 
 
 def next_pick(call: Call, service: Service, tried: list[Key]) -> Generator[Command, Signal | None, Pick]:
@@ -40,6 +43,9 @@ def _pick(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) ->
             raise DeadlineExceeded(f"no time is left for attempt {len(tried) + 1} at {service.name!r}")
         if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key, stuck=call.stuck):
             return pick
+        if not service.balancer.room:
+            # Waiting for one is what the service's own limit and its queue are for: a server does not give up its queue.
+            raise Overloaded(f"every endpoint of {service.name!r} has as many attempts in flight as it may", SOON)
         raise NoEndpoints(f"every endpoint of {service.name!r} is draining, says {snapshot.source}")
     if isinstance(answer, Empty):
         raise _nothing_there(service, answer)

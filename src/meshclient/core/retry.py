@@ -73,6 +73,7 @@ class Situation:
         chance: uniform in [0, 1).
         trial: the attempt itself.
         chained: whether the call serves a request that is itself a repeat.
+        room: whether any endpoint may have one more attempt in flight.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Situation:
     chance: float
     trial: Trial
     chained: bool = False
+    room: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class RetryPolicy:
         return ""
 
     def _enough(self, at: Situation, delay: float) -> str:
+        if not at.room:
+            return "every endpoint has as many attempts in flight as it may"
         if self.stop is not None:
             enough = self.stop(replace(at.trial, pause=delay))
             return f"the stop strategy ended it after attempt {at.number}" if enough else ""

@@ -27,13 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshclient.config.traffic_shape import TrafficConfig
-    from meshclient.core.traffic.canary import CanaryTripped
     from meshclient.core.traffic.head import Head
     from meshclient.core.traffic.plan import Choice
     from meshclient.core.traffic.subset import Selector
     from meshclient.discovery.runtime.background import Changed
     from meshclient.mesh.service import MeshService, Watch
-    from meshclient.model.events import Event
+    from meshclient.model.events import CanaryTripped, Event
     from meshclient.model.report import CallReport
 
     OpenWatch = Callable[[Changed, Changed, Callable[[Event], None]], Watch]

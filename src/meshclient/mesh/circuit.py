@@ -149,6 +149,15 @@ class ServiceCircuit:
 
     def ended(self, permit: CircuitPermit, mark: Mark, now: float) -> None:
         """A call ended; what an earlier generation still hears counts nothing."""
+        if mark is Mark.NEUTRAL:
+            # It may be the garbage collector that says so, on a thread that holds the lock: a probe is then let expire.
+            if not permit.probe:
+                return
+            if self._lock.locked():
+                if self._probe is not None and self._probe() is permit:
+                    self._probe_until = now
+                    self._agreement.release()
+                return
         with self._lock:
             if not self._storage.state == STATE_CLOSED == self._seen:
                 self._sync(now)

@@ -22,6 +22,8 @@ from meshclient.discovery.supervision import describe
 from meshclient.discovery.upkeep import NO_UPKEEP, Upkeep
 from meshclient.errors import ConfigError, ResolverUnavailable
 from meshclient.mesh.balancers import find_balancer
+from meshclient.mesh.branches import Branches
+from meshclient.mesh.injections import injection
 from meshclient.mesh.naming import Naming
 from meshclient.mesh.observers import Observers
 from meshclient.mesh.roster import Roster, expire
@@ -45,10 +47,11 @@ if TYPE_CHECKING:
     from pybreaker import CircuitBreakerListener
 
     from meshclient.config.loaded import Loaded
-    from meshclient.config.shape import MeshConfig
+    from meshclient.config.shape import MeshConfig, ServiceConfig
     from meshclient.core.circuit import Circuit
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.mesh.branches import OpenWatch
     from meshclient.mesh.circuit_rule import CircuitRule
     from meshclient.mesh.circuits import Circuits
     from meshclient.mesh.service import Watch
@@ -338,17 +341,40 @@ class Mesh:
                 error.mesh = CallReport(name.value)
                 raise error from exc
 
-        picker = self._balancers[config.balancer](self._rng.random)
+        service = self._made(name, config, open_watch, self._circuit)
+        service.injection = injection(name.value, config.faults)
+        if config.traffic is not None:
+            service.branches = Branches(service, config.traffic, self._emit)
+        return service
+
+    def part(self, service: MeshService, label: str, open_watch: OpenWatch) -> MeshService:
+        """The running state of a part of `service`; as `meshclient.mesh.branches.Services.part`."""
+
+        def circuit(name: str, rule: CircuitRule, store: str) -> Circuit:
+            # Of its own: a canary that fails must not close the service.
+            return self._circuit(f"{name}/{label or 'rest'}", rule, store)
+
+        part = self._made(ServiceName(service.name), service.config, open_watch, circuit)
+        part.injection = service.injection
+        return part
+
+    def _made(
+        self,
+        name: ServiceName,
+        config: ServiceConfig,
+        open_watch: OpenWatch,
+        open_circuit: Callable[[str, CircuitRule, str], Circuit],
+    ) -> MeshService:
         return MeshService(
             name,
             config,
-            picker=picker,
+            picker=self._balancers[config.balancer](self._rng.random),
             open_watch=open_watch,
             clock=time.monotonic,
             rng=self._rng,
             emit=self._emit,
             zone=self.config.zone,
-            open_circuit=self._circuit,
+            open_circuit=open_circuit,
         )
 
     def _upkeep(self, name: ServiceName, rested: Ready | None, tell: Callable[[Event], None]) -> Upkeep:

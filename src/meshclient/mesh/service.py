@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from meshclient.core.balance.balancer import Key
     from meshclient.core.balance.picker import Picker
     from meshclient.core.circuit import Circuit
+    from meshclient.core.injection import Injection
     from meshclient.core.limit.turn import Limiter
     from meshclient.core.retry import RetryPolicy
     from meshclient.discovery.confluence import Confluence
     from meshclient.discovery.resolver import Chance
     from meshclient.discovery.runtime.background import Changed
+    from meshclient.mesh.branches import Branches
     from meshclient.mesh.circuit_rule import CircuitRule
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
@@ -164,11 +166,13 @@ class MeshService:
             lock=fork_safe_lock(),
             weighing=policies.weighing(config, zone),
             load=picker.load if isinstance(picker, Keyed) else None,
-            crowded=config.limit.endpoint if config.limit else 0,
+            most=config.limit.endpoint if config.limit else 0,
             shadow=self.shadow if "ejection" in self.shadow else None,
         )
         # A list from before is taken over under the lock of the mesh, where no observer may be called; what comes of
         # that is told with the next answer.
+        self.branches: Branches | None = None
+        self.injection: Injection | None = None
         self._opening = True
         self._unsaid: list[Event] = []
         self.watch = open_watch(self._take_over, self._announce, self._tell)

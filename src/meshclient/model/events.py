@@ -260,6 +260,38 @@ class PanicChanged:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryTripped:
+    """A variant was worse than the rest of its service, and gets no more of the split.
+
+    Args:
+        service: whose traffic it is.
+        variant: which one.
+        why: ``failures`` or ``latency``.
+        evidence: the odds against the variant being no worse; at least ``1 / alpha``.
+        calls: of the variant that were compared.
+        failures: of those.
+        other_calls: of the rest.
+        other_failures: of those.
+    """
+
+    service: str
+    variant: str
+    why: str
+    evidence: float
+    calls: int
+    failures: int
+    other_calls: int
+    other_failures: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.service}: {self.variant} is worse than the rest by its {self.why}, and gets no more traffic: "
+            f"{self.failures} of its {self.calls} calls failed, {self.other_failures} of {self.other_calls} elsewhere "
+            f"(odds of {self.evidence:.0f} to 1)"
+        )
+
+
 Event = (
     SnapshotUpdated
     | RegistryLost
@@ -277,6 +309,7 @@ Event = (
     | CallRejected
     | ShadowDecision
     | CircuitChanged
+    | CanaryTripped
     | StoreChanged
     | EndpointEjected
     | EndpointRestored

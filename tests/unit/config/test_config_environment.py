@@ -116,4 +116,4 @@ def test_every_value_but_the_routes_has_a_variable() -> None:
         known
     )
     assert known["MESHCLIENT_SERVICES__ORDERS__EJECTION__PANIC"] == [("services", "orders", "ejection", "panic")]
-    assert not [name for name in known if "ROUTES" in name or name == "MESHCLIENT_DEFAULTS"]
+    assert not [name for name in known if "ORDERS__ROUTES" in name or name == "MESHCLIENT_DEFAULTS"]

@@ -10,7 +10,6 @@ from meshclient.config.loaded import load
 from meshclient.config.policy_shape import HealthConfig
 from meshclient.errors import ConfigError
 
-
 NOWHERE = Path("/nonexistent")
 
 

@@ -26,8 +26,7 @@ from unit.mesh.parts import Parts, policy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshclient.core.traffic.canary import CanaryTripped
-    from meshclient.model.events import Event
+    from meshclient.model.events import CanaryTripped, Event
 
 OLD = [Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)]
 V2 = Endpoint("10.0.1.1", 80, tags=("v2",))

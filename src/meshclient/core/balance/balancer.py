@@ -1,7 +1,9 @@
 """The endpoints of one service: their histories, who is in rotation, and the next pick.
 
 Everything a pick or its ending changes is changed here, under one short lock; events are handed out after the lock is
-released, because an observer may call back. The choice itself is a `Picker`'s, ejection an `Outlier`'s, the rotation
+released, because an observer may call back. While it is held an ending is only noted, and whoever holds it reads the
+notes afterwards: an allocation under the lock may start the garbage collector, which closes a forgotten call, which
+hands its pick back on this very thread. The choice itself is a `Picker`'s, ejection an `Outlier`'s, the rotation
 `rotate`'s.
 """
 
@@ -62,7 +64,7 @@ class Balancer:
         lock: guards the state where threads share it.
         weighing: how large a part of the calls each endpoint gets.
         load: attempts in flight at all endpoints, for pickers that bound an endpoint's part of them.
-        crowded: attempts in flight from which on an endpoint is passed over while another can be found; 0 for never.
+        most: attempts in flight at one endpoint, bodies included, from which on it gets no more; 0 for any number.
         shadow: where ejection only reports what it would have done: told of it, never under the lock.
     """
 
@@ -78,14 +80,14 @@ class Balancer:
         lock: AbstractContextManager[object] | None = None,
         weighing: Weighing = NO_WEIGHING,
         load: Load | None = None,
-        crowded: int = 0,
+        most: int = 0,
         shadow: Shadow | None = None,
     ) -> None:
         self._shadow = shadow
         self._weighing = weighing
         self._reweigh_at = inf
         self._load = load or Load()
-        self._crowded = crowded or maxsize
+        self._most = most or maxsize
         self._service = service
         self._picker = picker
         self._outlier = outlier
@@ -98,39 +100,31 @@ class Balancer:
         self._rotation = rotate((), panic)
         self._failing: set[Key] = set()
         self._events: list[Event] = []
+        self._held = False
+        self._notes: deque[tuple[Pick, Outcome, float]] = deque()
         self._dropped: deque[Pick] = deque()
 
     def update(self, endpoints: Sequence[Endpoint], now: float) -> None:
         """Take over a new list. Endpoints that stay, by identity, keep their history."""
         with self._lock:
-            known = self._nodes
-            cost = self._typical_cost(now)
-            nodes: dict[Key, Node] = {}
-            for endpoint in endpoints:
-                if (node := known.get(endpoint.key)) is None:
-                    node = Node(endpoint, cost, now)
-                    # Where all are new nobody is warmer than the others.
-                    node.joined = now if known else -inf
-                node.endpoint = endpoint
-                nodes[endpoint.key] = node
-            self._load.pending = sum(node.pending for node in nodes.values())
-            for key, node in known.items():
-                node.listed = key in nodes
-            # In this order, and complete: `silent` and `untried` read both without the lock.
-            self._failing &= nodes.keys()
-            self._nodes = nodes
-            self._ejections.keep(lambda node: node.listed)
-            self._rotate(now)
+            self._held = True
+            try:
+                self._take_over(endpoints, now)
+            finally:
+                self._held = False
         self._tell()
 
     def checked(self, key: Key, now: float, *, passing: bool) -> None:
         """An active health check of an endpoint passed or failed."""
         with self._lock:
-            node = self._nodes.get(key)
-            if node is None or node.fit is passing:
-                return
-            node.fit = passing
-            self._rotate(now)
+            self._held = True
+            try:
+                node = self._nodes.get(key)
+                if node is not None and node.fit is not passing:
+                    node.fit = passing
+                    self._rotate(now)
+            finally:
+                self._held = False
         self._tell()
 
     def pick(
@@ -142,49 +136,59 @@ class Balancer:
         key: str | None = None,
         stuck: Key | None = None,
     ) -> Pick | None:
-        """An endpoint for the next attempt, or None when there is none that may be used.
+        """An endpoint for the next attempt, or None when there is none that may be used, or none that has `room`.
 
         An endpoint whose probe is due is a call's first choice; one that is not `repeatable`, and would pay for it,
         carries one only when nobody else has done so for a while. `tried` holds the identities this call has already
         used; they are used again only when no other is left. `key` is what a balancer that hashes goes by,
         `stuck` an endpoint that is preferred to all others while it is usable.
         """
-        due = now if repeatable else now - PROBE_GRACE
-        if self._dropped:
-            self._collect(now)
+        while self._dropped:
+            self._notes.append((self._dropped.popleft(), CANCELLED, now))
+        if self._notes:
+            self._read_notes()
         with self._lock:
-            if now >= self._reweigh_at:
-                self._weigh_all(now)
-            # Never on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
-            if not tried and self._ejections.due <= due and (node := self._ejections.probe(due)):
-                probe = True
-            elif stuck is not None and not tried and (held := self._nodes.get(stuck)) and self._spare(held):
-                node, probe = held, False
-            elif self._rotation.nodes:
-                node = self._choose(now, tried, key)
-                probe = False
-            else:
-                return None
-            node.pending += 1
-            self._load.pending += 1
-            node.waiting += 1
-            node.begun += now
-            return Pick(self, node, now, probe=probe)
+            self._held = True
+            try:
+                if now >= self._reweigh_at:
+                    self._weigh_all(now)
+                node, probe = self._chosen(now, tried, now if repeatable else now - PROBE_GRACE, key, stuck)
+                if node is not None:
+                    node.pending += 1
+                    self._load.pending += 1
+                    node.waiting += 1
+                    node.begun += now
+            finally:
+                self._held = False
+        if self._notes:
+            self._read_notes()
+        return None if node is None else Pick(self, node, now, probe=probe)
 
     def answered(self, pick: Pick) -> None:
         """Take note that a response head arrived for it (called by `Pick.answer`)."""
         node = pick.node
         with self._lock:
+            self._held = True
             node.waiting -= 1
             node.begun = node.begun - pick.started if node.waiting else 0.0
             if pick.latency is not None:
                 node.ewma.observe(pick.latency, pick.started + pick.latency)
+            self._held = False
+        if self._notes:
+            self._read_notes()
 
     def finish(self, pick: Pick, outcome: Outcome, now: float) -> None:
         """Take a pick back (called by `Pick.done`)."""
-        with self._lock:
-            self._settle(pick, outcome, now)
-        if self._events or self._ejections.unsaid:
+        if self._held:
+            self._notes.append((pick, outcome, now))
+        else:
+            with self._lock:
+                self._held = True
+                try:
+                    self._settle(pick, outcome, now)
+                finally:
+                    self._held = False
+        if self._notes or self._events or self._ejections.unsaid:
             self._tell()
 
     def drop(self, pick: Pick) -> None:
@@ -202,16 +206,25 @@ class Balancer:
         """Whether it fails open, since too few endpoints are usable."""
         return self._rotation.panic
 
+    @property
+    def room(self) -> bool:
+        """Whether any endpoint in rotation has fewer attempts in flight than it may have."""
+        return self._most == maxsize or any(node.pending < self._most for node in self._rotation.nodes)
+
     def reported(self, key: Key, text: str, now: float) -> None:
         """An endpoint said how busy it is: the value of its header ``endpoint-load-metrics``."""
-        rule = self._weighing.reports
-        with self._lock:
-            node = self._nodes.get(key)
-            if rule is None or node is None or not rule.wanted(node.reported, now):
-                return
-            if (report := LoadReport.parse(text)) is not None:
+        rule, node = self._weighing.reports, self._nodes.get(key)
+        # Read without the lock: at worst a report is read twice.
+        if rule is None or node is None or not rule.wanted(node.reported, now):
+            return
+        if (report := LoadReport.parse(text)) is not None:
+            with self._lock:
+                self._held = True
                 rule.take(node.reported, report, now)
                 self._reweigh_at = min(self._reweigh_at, now + STEP)
+                self._held = False
+            if self._notes:
+                self._read_notes()
 
     def untried(self, tried: Collection[Key]) -> bool:
         """Whether an endpoint that `pick` would choose, in rotation or standby, is not among `tried`."""
@@ -224,16 +237,58 @@ class Balancer:
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """Every endpoint, in the order of the list."""
         with self._lock:
+            self._held = True
             turning = {id(node) for node in self._rotation.nodes}
-            return tuple(
+            found = tuple(
                 describe(node, now, turns=id(node) in turning, avoided=self._suspect(node, now))
                 for node in self._nodes.values()
             )
+            self._held = False
+        if self._notes:
+            self._read_notes()
+        return found
 
     # Below: only under the lock.
 
+    def _take_over(self, endpoints: Sequence[Endpoint], now: float) -> None:
+        known = self._nodes
+        cost = self._typical_cost(now)
+        nodes: dict[Key, Node] = {}
+        for endpoint in endpoints:
+            if (node := known.get(endpoint.key)) is None:
+                node = Node(endpoint, cost, now)
+                # Where all are new nobody is warmer than the others.
+                node.joined = now if known else -inf
+            node.endpoint = endpoint
+            nodes[endpoint.key] = node
+        self._load.pending = sum(node.pending for node in nodes.values())
+        for key, node in known.items():
+            node.listed = key in nodes
+        # In this order, and complete: `silent` and `untried` read both without the lock.
+        self._failing &= nodes.keys()
+        self._nodes = nodes
+        self._ejections.keep(lambda node: node.listed)
+        self._rotate(now)
+
+    def _chosen(
+        self, now: float, tried: Collection[Key], due: float, key: str | None, stuck: Key | None
+    ) -> tuple[Node | None, bool]:
+        """An endpoint, and whether this is its probe."""
+        # No probe on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
+        if not tried:
+            if self._ejections.due <= due and (node := self._ejections.probe(due)):
+                return node, True
+            if stuck is not None and (node := self._nodes.get(stuck)) and self._spare(node):
+                return node, False
+        node = self._choose(now, tried, key) if self._rotation.nodes else None
+        if node is not None and node.pending >= self._most:
+            # A few draws that met full ones only are no proof.
+            rest = [n for n in self._rotation.nodes if n.pending < self._most]
+            node = min(rest, key=lambda n: (n.key in tried, peak_ewma_load(n, now))) if rest else None
+        return node, False
+
     def _choose(self, now: float, tried: Collection[Key], key: str | None) -> Node:
-        if not tried and not self._failing and self._crowded == maxsize:
+        if not tried and not self._failing and self._most == maxsize:
             return self._picker.pick(now, None, key)
         node = self._picker.pick(now, partial(self._avoid, now, tried), key)
         if node.key not in tried:
@@ -245,7 +300,7 @@ class Balancer:
         return min(left, key=lambda n: (n.endpoint.priority, peak_ewma_load(n, now))) if left else node
 
     def _avoid(self, now: float, tried: Collection[Key], node: Node) -> bool:
-        return node.key in tried or node.pending >= self._crowded or self._suspect(node, now)
+        return node.key in tried or node.pending >= self._most or self._suspect(node, now)
 
     def _suspect(self, node: Node, now: float) -> bool:
         # Its latest attempt failed, and so did most of those before: for a while, after which it deserves a trial.
@@ -315,21 +370,26 @@ class Balancer:
 
     # Without the lock.
 
-    def _collect(self, now: float) -> None:
-        while True:
-            try:
-                pick = self._dropped.popleft()
-            except IndexError:
-                return
+    def _read_notes(self) -> None:
+        # Whoever holds the lock comes here after it, and so sees a note that was left because he held it.
+        while self._notes and not self._held:
             with self._lock:
-                self._settle(pick, CANCELLED, now)
-            if pick.turn is not None:
-                pick.turn.leave(Mark.NEUTRAL, None, now)
+                self._held = True
+                try:
+                    while self._notes:
+                        pick, outcome, ended = self._notes.popleft()
+                        self._settle(pick, outcome, ended)
+                finally:
+                    self._held = False
 
     def _tell(self) -> None:
+        if self._notes:
+            self._read_notes()
         with self._lock:
+            self._held = True
             events, self._events = self._events, []
             unsaid, self._ejections.unsaid = self._ejections.unsaid, []
+            self._held = False
         for words, endpoint in unsaid:
             if self._shadow is not None:
                 self._shadow.would("ejection", words, endpoint)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from meshclient.core.circuit import mark_of
+
 if TYPE_CHECKING:
     from meshclient.core.balance.node import Node
     from meshclient.core.limit.turn import Turn
@@ -73,8 +75,10 @@ class Pick:
         if ledger is not None:
             ledger.finish(self, outcome, now)
             if self.turn is not None:
-                self.turn.leave(outcome.verdict.mark, self.latency, now)
+                self.turn.leave(mark_of(outcome), self.latency, now)
 
     def __del__(self) -> None:
         if self._ledger is not None:
             self._ledger.drop(self)
+            if self.turn is not None:
+                self.turn.drop()

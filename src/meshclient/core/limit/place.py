@@ -64,6 +64,13 @@ class Place:
         self.gone = False
         self.wake: Callable[[], None] | None = None
 
+    @property
+    def would(self) -> str:
+        """As `Turn.would`."""
+        if not self.came or self.decision is Decision.ENTER:
+            return ""
+        return f"let the call {'wait in the queue' if self.decision is Decision.QUEUE else 'go away'}"
+
     def watch(self, wake: Callable[[], None]) -> None:
         """As `Turn.watch`. Also called when the turn will never come; `came` tells which."""
         self._gate.watch(self, wake)

@@ -24,6 +24,11 @@ class Turn(Protocol):
     patience: float
     refusal: Refusal | None
 
+    @property
+    def would(self) -> str:
+        """What a limiter in shadow mode would have done instead of letting the call in, in words; or empty."""
+        ...
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` when the turn comes, from any thread and under no lock; at once if it has come already."""
         ...
@@ -33,6 +38,10 @@ class Turn(Protocol):
 
         `latency` is how many seconds the endpoint took for the response head, where there was one.
         """
+        ...
+
+    def drop(self) -> None:
+        """Give the place up without a lock, for a finalizer."""
         ...
 
 

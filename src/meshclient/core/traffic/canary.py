@@ -11,46 +11,14 @@ goes, would speak against the variant of that user time and again. So each key s
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshclient.core.traffic.evidence import Evidence
 from meshclient.core.traffic.quantile import Quantile
+from meshclient.model.events import CanaryTripped
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryTripped:
-    """A variant was worse than the rest of its service, and gets no more of the split.
-
-    Args:
-        service: whose traffic it is.
-        variant: which one.
-        why: ``failures`` or ``latency``.
-        evidence: the odds against the variant being no worse; at least ``1 / alpha``.
-        calls: of the variant that were compared.
-        failures: of those.
-        other_calls: of the rest.
-        other_failures: of those.
-    """
-
-    service: str
-    variant: str
-    why: str
-    evidence: float
-    calls: int
-    failures: int
-    other_calls: int
-    other_failures: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.service}: {self.variant} is worse than the rest by its {self.why}, and gets no more traffic: "
-            f"{self.failures} of its {self.calls} calls failed, {self.other_failures} of {self.other_calls} elsewhere "
-            f"(odds of {self.evidence:.0f} to 1)"
-        )
 
 
 # Keys that are remembered for having spoken; when there are more, all may speak again.

@@ -11,10 +11,11 @@ from meshclient.core.traffic.sticky import Sticky
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from meshclient.core.traffic.canary import CanaryTripped, Guard
+    from meshclient.core.traffic.canary import Guard
     from meshclient.core.traffic.head import Head
     from meshclient.core.traffic.match import Rule
     from meshclient.core.traffic.split import Split
+    from meshclient.model.events import CanaryTripped
 
 
 BY_CALL = Sticky()

@@ -8,6 +8,8 @@ import httpx
 
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._async.driver import AsyncDriver
+from meshclient.http._async.injecting import AsyncInjectingTransport
+from meshclient.http._async.steering import AsyncSteering
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from meshclient.mesh import Mesh
+    from meshclient.mesh import Mesh, MeshService
 
 
 class AsyncMeshTransport(httpx.AsyncBaseTransport):
@@ -44,6 +46,7 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         self._mesh = mesh
         self._wire = httpx.AsyncHTTPTransport() if transport is None else transport
         self._passthrough = self._wire if passthrough is None else passthrough
+        self._steering = AsyncSteering()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
@@ -53,7 +56,16 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
             raise flavoured(error, error.mesh or CallReport(request.url.host), request) from error.__cause__
         if service is None:
             return await self._passthrough.handle_async_request(request)
-        return await AsyncDriver(request, service, call_options(request, service), self._wire).run()
+        branches = service.branches
+        if branches is None:
+            return await self._call(request, service)
+        return await self._steering.send(request, service, branches, self._mesh, self._call)
+
+    async def _call(self, request: httpx.Request, service: MeshService) -> httpx.Response:
+        wire, injection = self._wire, service.injection
+        if injection is not None:
+            wire = AsyncInjectingTransport(wire, injection, service.uniform)
+        return await AsyncDriver(request, service, call_options(request, service), wire).run()
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
@@ -67,12 +79,14 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
+        await self._steering.aclose()
         await self._wire.__aexit__(exc_type, exc_value, traceback)
         if self._passthrough is not self._wire:
             await self._passthrough.__aexit__(exc_type, exc_value, traceback)
 
     async def aclose(self) -> None:
         """Close the underlying transports."""
+        await self._steering.aclose()
         await self._wire.aclose()
         if self._passthrough is not self._wire:
             await self._passthrough.aclose()

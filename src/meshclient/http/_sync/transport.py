@@ -9,6 +9,8 @@ import httpx
 
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._sync.driver import Driver
+from meshclient.http._sync.injecting import InjectingTransport
+from meshclient.http._sync.steering import Steering
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from meshclient.mesh import Mesh
+    from meshclient.mesh import Mesh, MeshService
 
 
 class MeshTransport(httpx.BaseTransport):
@@ -45,6 +47,7 @@ class MeshTransport(httpx.BaseTransport):
         self._mesh = mesh
         self._wire = httpx.HTTPTransport() if transport is None else transport
         self._passthrough = self._wire if passthrough is None else passthrough
+        self._steering = Steering()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
@@ -54,7 +57,16 @@ class MeshTransport(httpx.BaseTransport):
             raise flavoured(error, error.mesh or CallReport(request.url.host), request) from error.__cause__
         if service is None:
             return self._passthrough.handle_request(request)
-        return Driver(request, service, call_options(request, service), self._wire).run()
+        branches = service.branches
+        if branches is None:
+            return self._call(request, service)
+        return self._steering.send(request, service, branches, self._mesh, self._call)
+
+    def _call(self, request: httpx.Request, service: MeshService) -> httpx.Response:
+        wire, injection = self._wire, service.injection
+        if injection is not None:
+            wire = InjectingTransport(wire, injection, service.uniform)
+        return Driver(request, service, call_options(request, service), wire).run()
 
     def __enter__(self) -> Self:
         self._wire.__enter__()
@@ -68,12 +80,14 @@ class MeshTransport(httpx.BaseTransport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
+        self._steering.close()
         self._wire.__exit__(exc_type, exc_value, traceback)
         if self._passthrough is not self._wire:
             self._passthrough.__exit__(exc_type, exc_value, traceback)
 
     def close(self) -> None:
         """Close the underlying transports."""
+        self._steering.close()
         self._wire.close()
         if self._passthrough is not self._wire:
             self._passthrough.close()

@@ -100,7 +100,7 @@ class Recording:
         """The same calls at the same moments to endpoints that behave as they did, for callers under `config`.
 
         All endpoints are listed all the time. Calls are GET; those that were refused before an attempt are unknown
-        here, what became of attempts that were cut short by the caller is left out, and one that timed out never answers.
+        here. What became of attempts that the caller cut short is left out; one that timed out never answers.
 
         Args:
             config: how the service is called.

@@ -1,9 +1,14 @@
 """A pick is handed back exactly once, also by those who forget it."""
 
 import gc
+from collections.abc import Sequence
 from random import Random
+from threading import Lock
 
 from meshclient.core.balance.balancer import Balancer
+from meshclient.core.balance.node import Node
+from meshclient.core.limit.gate import Gate
+from meshclient.core.limit.place import Place
 from meshclient.core.outlier import Outlier
 from meshclient.model.outcome import CANCELLED
 from unit.core.fleet import OK, REFUSED, balancer, endpoints
@@ -75,3 +80,47 @@ def test_a_finished_pick_is_no_business_of_the_garbage_collector() -> None:
         pick.done(OK, 0)
         del pick
     assert not made._dropped
+
+
+def test_a_call_that_the_garbage_collector_ends_while_the_lock_is_held_is_noted() -> None:
+    """An allocation under the lock may start the collector, which ends a forgotten call on this very thread."""
+    made = Balancer("s", balancer([])._picker, None, panic=0.5, uniform=Random(1).random, lock=Lock())
+    made.update(endpoints(2), 0)
+    forgotten = made.pick(0)
+    assert forgotten is not None
+    rebuild = made._picker.rebuild
+
+    def collected(nodes: Sequence[Node]) -> None:
+        forgotten.done(OK, 0)
+        rebuild(nodes)
+
+    made._picker.rebuild = collected  # type: ignore[method-assign]
+    made.update(endpoints(3), 0)
+    assert [status.pending for status in made.status(0)] == [0, 0, 0]
+
+
+def test_a_forgotten_pick_frees_its_turn_though_no_other_call_can_get_in() -> None:
+    made = Balancer("s", balancer([])._picker, None, panic=0.5, uniform=Random(1).random)
+    made.update(endpoints(1), 0)
+    gate = Gate(1)
+    pick = made.pick(0)
+    assert pick is not None
+    turn = gate.enter(0, 0.0)
+    assert isinstance(turn, Place)
+    pick.turn = turn
+    del pick, turn
+    assert isinstance(gate.enter(0, 0.0), Place)
+
+
+def test_where_every_endpoint_has_as_many_as_it_may_there_is_no_room() -> None:
+    made = Balancer("s", balancer([])._picker, None, panic=0.5, uniform=Random(1).random, most=2)
+    made.update(endpoints(3), 0)
+    held = [made.pick(0) for _ in range(6)]
+    assert all(held)
+    assert [status.pending for status in made.status(0)] == [2, 2, 2]
+    assert not made.room
+    assert made.pick(0) is None
+    assert held[0] is not None
+    held[0].done(OK, 0)
+    assert made.room
+    assert made.pick(0) is not None

@@ -99,6 +99,4 @@ def test_no_place_and_no_turn_is_lost_among_threads(queue: int) -> None:
     status = crowd.gate.status()
     assert (status.working, status.waiting, crowd.lost) == (0, 0, 0)
     assert 0 < crowd.most <= PLACES
-    assert status.refused > 0 or queue >= THREADS
-    assert not queue or min(status.queued, status.abandoned) > 10
     assert status.entered + status.queued + status.refused == THREADS * ROUNDS

@@ -122,9 +122,9 @@ def test_an_answer_is_closed_when_a_strategy_fails() -> None:
     async def scenario() -> None:
         wire = AsyncWire(answer)
         http, service = client(wire, retry={"stop": fail})
-        async with http:
-            with pytest.raises(KeyError, match="no"):
-                await http.get("http://orders/")
+        with pytest.raises(KeyError, match="no"):
+            await http.get("http://orders/")
+        await http.aclose()
         assert (wire.closed, pending(service)) == (["1"], 0)
 
     async_play(scenario)
@@ -167,9 +167,9 @@ def test_an_error_without_a_repeat_is_raised_as_it_was() -> None:
 
     async def scenario() -> None:
         http, service = client(AsyncWire(answer))
-        async with http:
-            with pytest.raises(httpx.ReadError) as caught:
-                await http.post("http://orders/")
+        with pytest.raises(httpx.ReadError) as caught:
+            await http.post("http://orders/")
+        await http.aclose()
         assert caught.value is error
         assert caught.value.mesh.attempts[0].outcome.kind is Kind.DISCONNECTED  # type: ignore[attr-defined]
         assert pending(service) == 0

@@ -123,8 +123,9 @@ def test_an_answer_is_closed_when_a_strategy_fails() -> None:
     def scenario() -> None:
         wire = Wire(answer)
         http, service = client(wire, retry={"stop": fail})
-        with http, pytest.raises(KeyError, match="no"):
+        with pytest.raises(KeyError, match="no"):
             http.get("http://orders/")
+        http.close()
         assert (wire.closed, pending(service)) == (["1"], 0)
 
     play(scenario)
@@ -167,8 +168,9 @@ def test_an_error_without_a_repeat_is_raised_as_it_was() -> None:
 
     def scenario() -> None:
         http, service = client(Wire(answer))
-        with http, pytest.raises(httpx.ReadError) as caught:
+        with pytest.raises(httpx.ReadError) as caught:
             http.post("http://orders/")
+        http.close()
         assert caught.value is error
         assert caught.value.mesh.attempts[0].outcome.kind is Kind.DISCONNECTED  # type: ignore[attr-defined]
         assert pending(service) == 0
