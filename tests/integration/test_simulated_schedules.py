@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from meshclient.core.balance.pick import Pick
+from meshclient.core.limit.place import Place
 from meshclient.model.outcome import CANCELLED, Outcome
 from meshclient.testing.simulate.chaos import aftermath
 
@@ -39,3 +40,8 @@ def test_a_place_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_probe_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     lose(monkeypatch, lambda pick, _: pick.probe)
     assert any("is still probing" in loss for seed in range(5) for loss in aftermath(seed).losses)
+
+
+def test_a_turn_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Place, "leave", lambda *_: None)
+    assert any("the limit counts" in loss for seed in range(8) for loss in aftermath(seed).losses)

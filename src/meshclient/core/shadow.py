@@ -46,7 +46,7 @@ class Shadow:
     def would(self, policy: str, words: str, endpoint: Endpoint | None = None) -> None:
         """`policy` would have done this."""
         # Two threads may count one decision between them; nothing depends on it.
-        self.counts[policy] += 1
+        self.counts[policy] = self.counts.get(policy, 0) + 1
         if self._emit is not None:
             self._emit(ShadowDecision(self._service, policy, words, endpoint))
 

@@ -57,6 +57,7 @@ class Caller:
         service: the running state, as in production.
         watch: its list.
         lag: by how much its loop stood still, measured as in production.
+        flights: its calls under way.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Caller:
         self.send = send
         self.lag = LoopLag(cast("AbstractEventLoop", loop))
         self.watch: ScriptedWatch
+        self.flights: set[Flight] = set()
         rng = Random(seed)
 
         def open_watch(changed: Changed, announce: Changed, tell: Callable[[Event], None]) -> ScriptedWatch:

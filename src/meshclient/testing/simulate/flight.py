@@ -79,11 +79,13 @@ class Flight:
 
     def begin(self) -> None:
         """Run to the first wait."""
+        # As a task is referred to by whoever waits for it.
+        self._caller.flights.add(self)
         self._advance(None)
 
     def cancel(self) -> None:
         """Give the call up, as a caller does that no longer wants the answer."""
-        self._clear()
+        self._leave()
         self._steps.close()
 
     def _advance(self, signal: Signal | None) -> None:
@@ -105,7 +107,7 @@ class Flight:
         except StopIteration as end:
             self._finish(end.value)
         except MeshError as error:
-            self._clear()
+            self._leave()
             self._done(Ending(type(error).__name__))
 
     def _arm(self, wait: Wait) -> None:
@@ -125,7 +127,8 @@ class Flight:
             self._timer.cancel()
             self._timer = None
 
-    def _clear(self) -> None:
+    def _leave(self) -> None:
+        self._caller.flights.discard(self)
         self._disarm()
         for sending in self._live.values():
             sending.cancel()
@@ -171,7 +174,7 @@ class Flight:
 
     def _finish(self, attempt: Attempt) -> None:
         now, outcome = self._caller.clock(), attempt.outcome
-        self._clear()
+        self._leave()
         # The body comes with the head here.
         attempt.pick.done(outcome, now)
         if outcome.kind is Kind.OK:

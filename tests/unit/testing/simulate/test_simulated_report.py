@@ -6,8 +6,19 @@ import json
 
 import pytest
 
+from meshclient.config.policy_shape import HedgeConfig, RetryConfig
 from meshclient.config.shape import ServiceConfig
-from meshclient.testing.simulate import Report
+from meshclient.testing.simulate import (
+    Behaviour,
+    Healthy,
+    Load,
+    Poisson,
+    Report,
+    Resetting,
+    Simulation,
+    Tier,
+    instances,
+)
 from meshclient.testing.simulate.scenarios.catalogue import SCENARIOS
 
 
@@ -40,3 +51,24 @@ def test_it_is_json(report: Report) -> None:
     assert len(document["slices"]) == len(report.slices) == 20
     assert document["settled"]["amplification"] == report.settled.amplification
     assert document["events"]["AttemptFinished"] == report.whole.arrived
+
+
+def one(behaviour: Behaviour, config: ServiceConfig, posts: float = 0.0) -> Report:
+    tier = Tier("orders", instances(3, behaviour), config)
+    return Simulation("one", (tier,), Load(Poisson(100.0), posts=posts), duration=8.0).run(1)
+
+
+def test_hedges_are_counted() -> None:
+    report = one(Healthy(), ServiceConfig(hedge=HedgeConfig(extra=0.1)))
+    assert report.hedges > 10
+    assert report.whole.arrived == report.calls + report.hedges
+    assert report.executions[2] > 0
+
+
+def test_what_was_executed_twice_and_must_not_be_is_counted() -> None:
+    """Here because somebody says that POST may be repeated."""
+    resetting = Resetting(Healthy(), 0.2)
+    wrong = one(resetting, ServiceConfig(retry=RetryConfig(methods=("POST",))), posts=0.5)
+    assert wrong.repeated > 10
+    assert sum(count for times, count in wrong.executions.items() if times > 1) > wrong.repeated
+    assert one(resetting, ServiceConfig(), posts=0.5).repeated == 0
