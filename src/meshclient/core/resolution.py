@@ -44,7 +44,7 @@ def _pick(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) ->
         if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key, stuck=call.stuck):
             return pick
         if not service.balancer.room:
-            # Waiting for one is what the service's own limit and its queue are for: a server does not give up its queue.
+            # To wait for one is what the service's own limit and its queue are for.
             raise Overloaded(f"every endpoint of {service.name!r} has as many attempts in flight as it may", SOON)
         raise NoEndpoints(f"every endpoint of {service.name!r} is draining, says {snapshot.source}")
     if isinstance(answer, Empty):

@@ -181,6 +181,8 @@ class Balancer:
         """Take a pick back (called by `Pick.done`)."""
         if self._held:
             self._notes.append((pick, outcome, now))
+            if self._held:
+                return
         else:
             with self._lock:
                 self._held = True
