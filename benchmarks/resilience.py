@@ -28,13 +28,13 @@ RESULT = Path(__file__).parent / "results" / "resilience.md"
 METHOD = """\
 # Resilience, simulated
 
-Made by `python benchmarks/resilience.py --write`.
+Made by `python benchmarks/resilience.py --schedules 1000000 --write`.
 
 Method. Each scenario runs in virtual time with the configuration that holds where nobody says anything; what a scenario
 sets itself is said there (`src/meshclient/testing/simulate/scenarios`). Balancer, ejection, budget, retries and the
 exchange are the objects of production. Calls arrive as a Poisson process and do not wait for each other, so a pause
 shows in the latencies of all who come during it. A healthy instance answers in a lognormal time with a median of 10 ms
-and a 99th percentile of 25 ms. A fault begins after two to five seconds of calm; "after settling" leaves out the time
+and a 99th percentile of 25 ms. A fault begins after some seconds of calm; "after settling" leaves out the time
 that the wish allows. Calls that a client process makes are all counted, failed ones with the time they took. One seed
 gives one result, on any machine: {seeds} seeds, 1 to {seeds}. A wish is met if it is met with every seed; the columns
 show the median and the worst of what was measured.

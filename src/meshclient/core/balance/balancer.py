@@ -25,6 +25,7 @@ from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import peak_ewma_load
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST, PeakEwma
 from meshclient.core.balance.pick import Pick
+from meshclient.core.balance.picker import DRAWS
 from meshclient.core.balance.rotation import rotate
 from meshclient.core.balance.status import EndpointStatus, describe
 from meshclient.core.balance.weighing import STEP, Weighing
@@ -98,6 +99,7 @@ class Balancer:
         self._lock = nullcontext() if lock is None else lock
         self._nodes: dict[Key, Node] = {}
         self._rotation = rotate((), panic)
+        self._drawn: Sequence[Node] = ()
         self._failing: set[Key] = set()
         self._events: list[Event] = []
         self._held = False
@@ -292,7 +294,15 @@ class Balancer:
     def _choose(self, now: float, tried: Collection[Key], key: str | None) -> Node:
         if not tried and not self._failing and self._most == maxsize:
             return self._picker.pick(now, None, key)
-        node = self._picker.pick(now, partial(self._avoid, now, tried), key)
+        avoid = partial(self._avoid, now, tried)
+        node = self._picker.pick(now, avoid, key)
+        if len(self._drawn) < len(self._rotation.nodes) and avoid(node):
+            # The picker does not know those in other zones, which are there for when the own zone fails.
+            nodes = self._rotation.nodes
+            for _ in range(DRAWS):
+                other = nodes[int(self._uniform() * len(nodes))]
+                if not avoid(other):
+                    return other
         if node.key not in tried:
             return node
         left = [n for n in self._rotation.nodes if n.key not in tried]
@@ -363,7 +373,8 @@ class Balancer:
         nodes = self._rotation.nodes
         self._reweigh_at = self._weighing.weigh(self._rotation, now)
         if nodes:
-            self._picker.rebuild([node for node in nodes if node.weight > 0] or nodes)
+            self._drawn = [node for node in nodes if node.weight > 0] or nodes
+            self._picker.rebuild(self._drawn)
 
     def _typical_cost(self, now: float) -> float:
         # The median neither starves a newcomer, as a high guess would, nor floods it, as a low one would.

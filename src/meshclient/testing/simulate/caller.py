@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
-    from meshclient.testing.simulate.flight import Ending
+    from meshclient.testing.simulate.ending import Ending
     from meshclient.testing.simulate.loop import Loop
     from meshclient.testing.simulate.request import Request
     from meshclient.testing.simulate.timeline import Timeline

@@ -126,14 +126,6 @@ def _config(random: Random) -> ServiceConfig:
     )
 
 
-def _refuses(_well: Behaviour) -> Behaviour:
-    return Refusing()
-
-
-def _vanishes(_well: Behaviour) -> Behaviour:
-    return Unreachable()
-
-
 def _flaps(well: Behaviour) -> Behaviour:
     return Flapping(well, Hanging(well), period=0.6)
 
@@ -148,7 +140,7 @@ _TROUBLES: tuple[Trouble, ...] = (
     partial(Slow, factor=20.0),
     partial(Resetting, ratio=0.5),
     partial(Closing, ratio=0.7),
-    _refuses,
-    _vanishes,
+    lambda _: Refusing(),
+    lambda _: Unreachable(),
     _flaps,
 )

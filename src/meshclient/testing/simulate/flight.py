@@ -8,37 +8,26 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from meshclient.core.call import Call
 from meshclient.core.commands import Cancel, SnapshotChanged, Start, TimerFired, TurnCame
 from meshclient.core.exchange import exchange
 from meshclient.errors import MeshError
-from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
 from meshclient.http.lag import LOOK, TOLERANCE
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import Kind
-from meshclient.testing.simulate.request import Request
+from meshclient.testing.simulate.ending import Ending
 from meshclient.testing.simulate.sending import Sending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from meshclient.core.commands import Attempt, Finished, Signal, Wait
     from meshclient.http.options import CallOptions
     from meshclient.testing.simulate.caller import Caller
+    from meshclient.testing.simulate.request import Request
     from meshclient.testing.simulate.timeline import Due
-
-
-class Ending(NamedTuple):
-    """How a call ended: `failure` is empty, the kind of the last outcome, or the name of the error raised."""
-
-    failure: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether it succeeded."""
-        return not self.failure
 
 
 class Flight:
@@ -153,20 +142,8 @@ class Flight:
         self._caller.timeline.after(0.0, partial(self._caller.loop.run, resume))
 
     def _send(self, attempt: Attempt) -> None:
-        request = self._request
-        connect = min(self._connect, attempt.timeout)
-        sent = Request(request.id, request.method, request.path, self._headers(attempt), connect)
         self._live[attempt] = sending = Sending(self._caller, attempt, self._land)
-        sending.begin(sent)
-
-    def _headers(self, attempt: Attempt) -> Mapping[str, str]:
-        """As `AsyncSender` makes them."""
-        headers = {}
-        if attempt.timeout < inf:
-            headers[TIMEOUT_HEADER] = format_timeout(attempt.timeout)
-        if attempt.number > 1 or self._call.chained:
-            headers[ATTEMPT_HEADER] = str(max(2, attempt.number))
-        return headers
+        sending.begin(self._request, self._call, self._connect)
 
     def _land(self, finished: Finished) -> None:
         del self._live[finished.attempt]

@@ -16,7 +16,7 @@ from meshclient.testing.simulate.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.testing.simulate.flight import Ending
+    from meshclient.testing.simulate.ending import Ending
     from meshclient.testing.simulate.simulation import Simulation
     from meshclient.testing.simulate.tier import Tier
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from meshclient.core.commands import Finished
 from meshclient.core.record import late
 from meshclient.http._async.sending import STALL_SHARE
+from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
 from meshclient.http.lag import LOOK, TOLERANCE
 from meshclient.model.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshclient.core.call import Call
     from meshclient.core.commands import Attempt
     from meshclient.testing.simulate.caller import Caller
     from meshclient.testing.simulate.request import Request
@@ -42,14 +44,15 @@ class Sending:
         self._looked = False
         self._over = False
 
-    def begin(self, request: Request) -> None:
-        """Send it."""
+    def begin(self, request: Request, call: Call, connect_timeout: float) -> None:
+        """Send it; a connection may take `connect_timeout` seconds."""
         caller, attempt = self._caller, self._attempt
-        self._connect = request.connect_timeout
+        self._connect = min(connect_timeout, attempt.timeout)
         if attempt.timeout < inf:
             due = caller.loop.time() + attempt.timeout
             self._limit = caller.loop.call_at(due, partial(self._strike, due))
-        caller.send(request, attempt.pick.endpoint, self._arrive)
+        sent = request._replace(headers=_headers(call, attempt), connect_timeout=self._connect)
+        caller.send(sent, attempt.pick.endpoint, self._arrive)
 
     def cancel(self) -> None:
         """Give it up: what is still to come reaches nobody."""
@@ -84,3 +87,13 @@ class Sending:
         if not self._over:
             self.cancel()
             self._land(Finished(self._attempt, outcome, waited))
+
+
+def _headers(call: Call, attempt: Attempt) -> dict[str, str]:
+    """As `AsyncSender` makes them."""
+    headers = {}
+    if attempt.timeout < inf:
+        headers[TIMEOUT_HEADER] = format_timeout(attempt.timeout)
+    if attempt.number > 1 or call.chained:
+        headers[ATTEMPT_HEADER] = str(max(2, attempt.number))
+    return headers

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meshclient.model.outcome import Outcome
     from meshclient.testing.simulate.behaviour import Behaviour
     from meshclient.testing.simulate.caller import Caller
-    from meshclient.testing.simulate.flight import Ending
+    from meshclient.testing.simulate.ending import Ending
     from meshclient.testing.simulate.request import Request
     from meshclient.testing.simulate.timeline import Timeline
 

@@ -26,7 +26,7 @@ from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Outcome, classify_status
 from meshclient.testing.simulate import flight as flights
 from meshclient.testing.simulate.caller import Caller
-from meshclient.testing.simulate.flight import Ending
+from meshclient.testing.simulate.ending import Ending
 from meshclient.testing.simulate.loop import Loop
 from meshclient.testing.simulate.request import Request
 from meshclient.testing.simulate.timeline import Timeline

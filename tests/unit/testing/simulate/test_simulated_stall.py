@@ -10,7 +10,8 @@ from meshclient.config.shape import ServiceConfig
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Kind, Outcome, classify_status
 from meshclient.testing.simulate.caller import Caller
-from meshclient.testing.simulate.flight import Ending, Flight
+from meshclient.testing.simulate.ending import Ending
+from meshclient.testing.simulate.flight import Flight
 from meshclient.testing.simulate.loop import Loop
 from meshclient.testing.simulate.request import Request
 from meshclient.testing.simulate.timeline import Timeline
