@@ -299,7 +299,7 @@ class Balancer:
         if len(self._drawn) < len(self._rotation.nodes) and avoid(node):
             # The picker does not know those in other zones, which are there for when the own zone fails.
             nodes = self._rotation.nodes
-            for _ in range(DRAWS):
+            for _ in range(2 * DRAWS):
                 other = nodes[int(self._uniform() * len(nodes))]
                 if not avoid(other):
                     return other
