@@ -72,7 +72,7 @@ async def half_fail(pace: Pace, seed: int) -> list[Finding]:
 
 
 async def slow_one(pace: Pace, seed: int) -> list[Finding]:
-    """One of 8 is 40 times slower; half of the calls go to 8 others that are all well."""
+    """One of 8 is 40 times slower."""
     names = [f"i{number}" for number in range(1, 9)]
     rate = pace.rate / 2
     with ScenarioBackend(*names, seed=seed) as backend, ScenarioBackend(*names, seed=seed) as well:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from servers.backend import Backend, Backends
 
 STALL = 0.5
-# Answers take a twentieth of a second; the limits are short enough for the stall to exceed each of them.
+# Answers take a twentieth of a second, most of them less than `USUAL`; the stall exceeds each of the limits.
 DELAY = 0.05
+USUAL = 0.25
 SETTINGS = {
-    "attempt_timeout": "300ms",
-    "connect_timeout": "200ms",
+    "attempt_timeout": "450ms",
+    "connect_timeout": "300ms",
     "hedge": {"extra": 1.0, "quantile": 0.5},
     "ejection": {"consecutive": 1},
     "balancer": "round_robin",
@@ -50,7 +51,7 @@ class Caller:
         service = self.mesh.service("orders")
         if service.hedging is not None:
             for _ in range(SAMPLES):
-                service.hedging.observe(2 * DELAY, service.clock())
+                service.hedging.observe(USUAL, service.clock())
         async with self.mesh, meshclient.AsyncClient(mesh=self.mesh) as client:
             if warm:
                 await asyncio.gather(*(client.get("http://orders/") for _ in range(12)))

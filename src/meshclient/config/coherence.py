@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from meshclient.config.shape import MeshConfig, RouteConfig, ServiceConfig
 
 _KEYLESS = frozenset({"p2c", "round_robin", "weighted_random", "least_request"})
+# The one policy that stands in a table of its own.
+GUARD = "guard"
 # Fleets that the arithmetic of ejection and panic is tried on.
 _LARGEST = 100
 
@@ -125,7 +127,7 @@ class _Search:
         if (*place, "shadow") not in self.leaves:
             return
         for policy in service.shadow:
-            off = getattr(service, policy) is None
+            off = _off(service, policy)
             if off or (policy == "throttle" and service.circuit is not None):
                 why = "is off" if off else "gives way to the circuit"
                 self.lines.append(f"{self._said(place, 'shadow')} names {policy}, which {why}: there is nothing to see")
@@ -138,3 +140,9 @@ class _Search:
     def _said(self, place: Path, *key: str) -> str:
         setting = self.settings[*place, *key]
         return f"{setting.path} {setting.value} ({setting.origin})"
+
+
+def _off(service: ServiceConfig, policy: str) -> bool:
+    if policy == GUARD:
+        return service.traffic is None or service.traffic.guard is None
+    return getattr(service, policy) is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,7 +71,8 @@ def loop_lag() -> LoopLag:
     loop = asyncio.get_running_loop()
     found = _MEASURED.get(loop)
     if found is None:
-        found = _MEASURED[loop] = LoopLag(loop)
+        # Not by its loop itself: what a weak dictionary holds must not hold the key, or no loop would ever be freed.
+        found = _MEASURED[loop] = LoopLag(proxy(loop))
     return found
 
 
@@ -87,7 +88,7 @@ class PatientTimeout:
         stood: `LoopLag.stood` when it began.
     """
 
-    __slots__ = ("_fired", "_grace", "_handle", "_looked", "_loop", "_seconds", "_stood", "_task")
+    __slots__ = ("_cancelling", "_fired", "_grace", "_handle", "_looked", "_loop", "_seconds", "_stood", "_task")
 
     def __init__(self, seconds: float, grace: float, stood: float) -> None:
         self._seconds = seconds
@@ -102,6 +103,8 @@ class PatientTimeout:
             msg = "a time limit needs a task: await the call in a coroutine of an event loop"
             raise RuntimeError(msg)
         self._task = task
+        # A call may be made while its task is being cancelled, to clean up: what was asked for then is not ours.
+        self._cancelling = task.cancelling()
         self._loop = asyncio.get_running_loop()
         due = self._loop.time() + self._seconds
         self._handle = self._loop.call_at(due, self._fire, due)
@@ -111,7 +114,9 @@ class PatientTimeout:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._handle.cancel()
-        if self._fired and self._task.uncancel() <= 0 and kind is not None and issubclass(kind, asyncio.CancelledError):
+        if not self._fired or self._task.uncancel() > self._cancelling:
+            return
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from error
 
     def _fire(self, due: float) -> None:

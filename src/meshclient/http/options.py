@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from http.cookies import CookieError, SimpleCookie
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from meshclient.config.kinds import ATTEMPTS
 from meshclient.config.policy_kinds import STRATEGY
 from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
+from meshclient.core.traffic.head import cookie_value
 from meshclient.errors import ConfigError
 from meshclient.http.ambient import AMBIENT, NOTHING
 from meshclient.mesh.strategies import with_strategies
@@ -102,10 +101,7 @@ def _key(request: httpx.Request, by: HashKey) -> str | None:
 
 def cookie(request: httpx.Request, name: str) -> str | None:
     """The value of a cookie that the request carries, or None."""
-    cookies = SimpleCookie()
-    with suppress(CookieError):
-        cookies.load(request.headers.get("cookie", ""))
-    return cookies[name].value if name in cookies else None
+    return cookie_value(request.headers.get("cookie", ""), name)
 
 
 def _inherit(options: CallOptions, ambient: Ambient, now: float) -> CallOptions:
@@ -122,7 +118,7 @@ def _override(options: CallOptions, given: object) -> CallOptions:
         raise ConfigError(msg)
     for key in given:
         if key not in _KEYS:
-            close = get_close_matches(key, _KEYS, 1)
+            close = get_close_matches(str(key), _KEYS, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS)}"
             msg = f'extensions["mesh"] has no key {key!r}; {hint}'
             raise ConfigError(msg)

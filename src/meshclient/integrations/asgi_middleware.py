@@ -3,8 +3,9 @@
     app = MeshMiddleware(app)
 
 Calls that the application makes with a meshclient client while it serves a request end when its caller gives up, and a
-request that is itself a repeat is not repeated further down (`meshclient.http.ambient`). What is done once the response
-is complete, such as a background task, has no deadline: nobody waits for it.
+request that is itself a repeat is not repeated further down (`meshclient.http.ambient`). What the application goes on
+to do once its response is complete has no deadline, since nobody waits for it; a task that it has started before keeps
+the one it was started with.
 """
 
 from __future__ import annotations

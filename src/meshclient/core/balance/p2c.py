@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Weights this close, in relation to the heaviest, are the same weight (Finagle), which spares the alias table.
 SAME_WEIGHT = 1e-4
+# A third endpoint is preferred to one that met itself in the draw from this many times its load on: more than equals
+# differ by, and less than what anybody would call slow.
+FAR_WORSE = 3.0
 
 
 def peak_ewma_load(node: Node, now: float) -> float:
@@ -38,7 +41,8 @@ class P2C:
     """Power of two choices over `load`; a tie goes to the first drawn.
 
     Weights act on the draw: with equal loads an endpoint's share is exactly its weight's. So both draws are by weight
-    and may meet on one endpoint, which then takes the call; what is in flight is compared in relation to the weight.
+    and may meet on one endpoint, which then takes the call, unless a third is far better: a slow one of three would get
+    a ninth of all calls by meeting itself. What is in flight is compared in relation to the weight.
 
     Args:
         uniform: chance.
@@ -76,6 +80,8 @@ class P2C:
             second += second >= first
         else:
             first, second = self._alias.draw(uniform), self._alias.draw(uniform)
+            if first == second:
+                return self._check(nodes[first], now)
         one, other = nodes[first], nodes[second]
         return other if self._load(other, now) < self._load(one, now) else one
 
@@ -83,9 +89,17 @@ class P2C:
         # Both places are filled past what is to be avoided: left in the draw, a dead endpoint would hand its share to
         # whichever slow one it is compared with.
         one, other = draw_past(self._draw, avoid), draw_past(self._draw, avoid)
+        if one is other:
+            third = self._check(one, now)
+            return one if avoid(third) else third
         if avoid(other) or (self._load(one, now) <= self._load(other, now) and not avoid(one)):
             return one
         return other
+
+    def _check(self, one: Node, now: float) -> Node:
+        """`one`, which met itself, unless it is far worse than a third."""
+        third = self._draw()
+        return third if FAR_WORSE * self._load(third, now) < self._load(one, now) else one
 
     def _draw(self) -> Node:
         alias, uniform = self._alias, self._uniform

@@ -25,9 +25,18 @@ class Head:
 
     def cookie(self, name: str) -> str | None:
         """The value of the first cookie called `name` (RFC 6265, section 4.2), without quotes around it."""
-        for pair in (self.header("cookie") or "").split(";"):
-            found, equals, value = pair.partition("=")
-            if equals and found.strip() == name:
-                bare = value.strip()
-                return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
-        return None
+        return cookie_value(self.header("cookie") or "", name)
+
+
+def cookie_value(header: str, name: str) -> str | None:
+    """The value of the first cookie called `name` in a Cookie header, as `Head.cookie`; None where there is none.
+
+    http.cookies gives up the whole header for one cookie that it cannot read, and takes ``path``, ``version`` and the
+    like for no cookies.
+    """
+    for pair in header.split(";"):
+        found, equals, value = pair.partition("=")
+        if equals and found.strip() == name:
+            bare = value.strip()
+            return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
+    return None

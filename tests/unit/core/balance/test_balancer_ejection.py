@@ -109,6 +109,7 @@ def test_a_repeat_carries_no_probe() -> None:
     dead, spare, other, fourth = endpoints(4)
     made = balancer([dead, spare, other, fourth], outlier=QUICK)
     use(made, dead, REFUSED, now=1000)
+    well(made, other, now=1000)
     use(made, spare, REFUSED, now=1000.1)
     first = taken(made, 1100)
     assert first.probe
