@@ -12,8 +12,8 @@ import pytest
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitMemoryStorage
 
 from meshclient.mesh.circuit import ISOLATED, CircuitPermit, ServiceCircuit
-from meshclient.model.events import CircuitChanged
 from meshclient.mesh.circuit_rule import CircuitRule
+from meshclient.model.events import CircuitChanged
 from meshclient.model.outcome import Mark
 from meshclient.testing.clock import ManualClock
 

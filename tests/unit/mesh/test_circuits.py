@@ -14,8 +14,8 @@ from meshclient.errors import ConfigError, PluginNotFound
 from meshclient.mesh import circuits as module
 from meshclient.mesh.circuit_rule import CircuitRule
 from meshclient.mesh.circuit_store import open_store
-from meshclient.model.events import StoreChanged
 from meshclient.mesh.circuits import Circuits
+from meshclient.model.events import StoreChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
