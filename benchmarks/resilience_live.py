@@ -29,20 +29,20 @@ METHOD = """\
 
 Made by `python benchmarks/resilience_live.py --write`.
 
-Method. One asynchronous client (`meshclient.AsyncClient`) with the configuration that holds where nobody says anything,
-except that attempts have 1 s where instances hang. The instances are listeners of another process on 127.0.0.1 that
-answer in a lognormal time with a median of 10 ms and a 99th percentile of 25 ms. Calls arrive as a Poisson process and
-do not wait for each other; a call's latency counts from when it was due, so that a client that is late shows. A fault
-begins after {calm:g} s of calm and is looked at for {after:g} s (`all_bad` and `slow_one`: twice that) once the time is
-over in which it has to be dealt with. In `rolling`, each instance ends as on SIGTERM {gone:g} s before the list says so. In
-`post_resets`, a connection is reset after the request was executed, and the instances count executions by request.
-Every scenario runs once in each round, with a seed and a rate of its own ({rates} calls a second).
-A wish is met if it is met in every round; the columns show the median and the worst. Clients, instances and whatever
-else ran shared {cores} cores; the load average when the rounds began was {load}.
+Method. One asynchronous client (`meshclient.AsyncClient`) with the configuration that holds where nobody says
+anything, except that attempts have 1 s where instances hang. The instances are listeners of another process on
+127.0.0.1 that answer in a lognormal time with a median of 10 ms and a 99th percentile of 25 ms. Calls arrive as a
+Poisson process and do not wait for each other; a call's latency counts from when it was due, so that a client that is
+late shows. A fault begins after {calm:g} s of calm and is looked at for {after:g} s (`all_bad` and `slow_one`: twice
+that) once the time is over in which it has to be dealt with. In `rolling`, each instance ends as on SIGTERM {gone:g}
+s before the list says so. In `post_resets`, a connection is reset after the request was executed, and the instances
+count executions by request. Every scenario runs once in each round, with a seed and a rate of its own ({rates} calls
+a second). A wish is met if it is met in every round; the columns show the median and the worst. Clients, instances
+and whatever else ran shared {cores} cores; the load average when the rounds began was {load}.
 
 What the machine does to it: shares, failures and executions depend on decisions alone. Latencies also depend on who
-else runs; the 99th percentile without the fault, beside which they are put, is taken in the same run, and in `slow_one`
-at the same time: half of the calls go to eight other instances that are well.
+else runs; the 99th percentile without the fault, beside which they are put, is taken in the same run, and in
+`slow_one` at the same time: half of the calls go to eight other instances that are well.
 """
 
 

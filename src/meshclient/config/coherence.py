@@ -127,6 +127,9 @@ class _Search:
         if (*place, "shadow") not in self.leaves:
             return
         for policy in service.shadow:
+            if policy == GUARD and place == ("defaults",):
+                # It has no place there; those of services are meant.
+                continue
             off = _off(service, policy)
             if off or (policy == "throttle" and service.circuit is not None):
                 why = "is off" if off else "gives way to the circuit"

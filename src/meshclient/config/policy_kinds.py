@@ -6,7 +6,7 @@ import re
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
-from meshclient.config.kinds import Kind, Written, listed_or_texts, shown
+from meshclient.config.kinds import Kind, Written, listed_or_texts, shown, switch_or_value
 from meshclient.config.policy_shape import HashKey
 from meshclient.errors import ConfigError
 
@@ -87,7 +87,9 @@ def _share(value: object) -> float | None:
     if value is False or value is None:
         return None
     if type(value) not in (int, float) or not 0 < value < 1:  # type: ignore[operator]
-        raise ConfigError(f"{shown(value)} is out of place: write a number between 0 and 1, such as 0.95")
+        raise ConfigError(
+            f"{shown(value)} is out of place: write a number between 0 and 1, such as 0.95, or false for 1 - extra"
+        )
     return float(value)  # type: ignore[arg-type]
 
 
@@ -95,12 +97,12 @@ def _write_share(value: float | None) -> Written:
     return False if value is None else value
 
 
-HASH_KEY = Kind(_hash_key, lambda value: str(value) if value else False, spelled=str)
+HASH_KEY = Kind(_hash_key, lambda value: str(value) if value else False, spelled=switch_or_value)
 SHADOW = Kind(_shadow, spelled=listed_or_texts)
 # Not even a written one can be read again.
 STRATEGY = Kind(_strategy, lambda value: False if value is None else value)
 FACTOR = Kind(_factor(1.0))
-OPTIONAL_SHARE = Kind(_share, _write_share)
+OPTIONAL_SHARE = Kind(_share, _write_share, spelled=switch_or_value)
 COOKIE = Kind(_cookie, spelled=str)
 PATH = Kind(_path, spelled=str)
-OPTIONAL_COUNT = Kind(_optional_count, lambda value: False if value is None else value)
+OPTIONAL_COUNT = Kind(_optional_count, lambda value: False if value is None else value, spelled=switch_or_value)

@@ -183,7 +183,7 @@ class SubsetConfig:
         peers: how many they are; 0 for not known: then the subset is random, and even only by chance.
         fleet: endpoints from which on there is a subset.
 
-    Raises ValueError for a position that is none of `peers`.
+    Raises ValueError for a position that is none of `peers`, or is given without them.
     """
 
     size: int = 12
@@ -192,6 +192,9 @@ class SubsetConfig:
     fleet: int = 100
 
     def __post_init__(self) -> None:
+        if self.position and not self.peers:
+            msg = f"position {self.position} means nothing while peers is 0: say how many they are"
+            raise ValueError(msg)
         if self.peers and self.position >= self.peers:
             msg = f"position {self.position} is none of {self.peers} peers: count from 0"
             raise ValueError(msg)

@@ -54,7 +54,7 @@ class Resolution:
     def mesh(self, unspelled: frozenset[str]) -> MeshConfig:
         """The whole configuration."""
         services = {name: self._service(name) for name in names(self.leaves, ("services",))}
-        return MeshConfig(
+        config = MeshConfig(
             **self._values(ROOT, ((),)),
             discovery=DiscoveryConfig(**self._values(DISCOVERY, (("discovery",),))),
             telemetry=TelemetryConfig(**self._values(TELEMETRY, (("telemetry",),))),
@@ -62,6 +62,21 @@ class Resolution:
             services=MappingProxyType(services),
             unspelled=unspelled,
         )
+        if config.mode == "on-demand":
+            for place, service in ((_DEFAULTS, config.defaults), *((("services", n), s) for n, s in services.items())):
+                self._unfollowed(place, service)
+        return config
+
+    def _unfollowed(self, place: Path, service: ServiceConfig) -> None:
+        """Complain of a circuit's store, which is followed on a thread between calls."""
+        store, inherited = (*place, "circuit", "store"), (*_DEFAULTS, "circuit", "store")
+        told = store not in self.leaves and store != inherited and inherited in self.settings
+        if service.circuit is not None and service.circuit.store and not told:
+            self.problems.append(
+                f"{dotted(store)} ({self.settings[store].origin}): circuits cannot be shared where mode is 'on-demand' "
+                f"({self.settings['mode',].origin}), since nothing runs between calls: leave store out, or write "
+                "mode = 'background'"
+            )
 
     def _service(self, name: str) -> ServiceConfig:
         place = ("services", name)

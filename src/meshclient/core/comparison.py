@@ -8,39 +8,33 @@ Where all fail alike nobody is worse: then it is the service, and not the endpoi
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log
 
-# A streak of failures is blamed on the endpoint if peers as bad as they are would produce it this rarely.
-RARE = 0.0001
-# Failure ratios count as different from this many standard errors on (one-sided 0.05 %; every failure is another look,
-# so that the usual 1.64 or 2.33 would condemn equals within minutes) ...
-DEVIATIONS = 3.3
-# ... and from this difference on, however many samples make a smaller one significant.
+# An endpoint is blamed if peers as bad as they are would fail so often as rarely as this. Every failure is another look
+# at the numbers, so that the usual one in twenty or a hundred would condemn equals within minutes.
+RARE = 1e-5
+# And only from this difference of the failure ratios on, however many samples make a smaller one significant.
 MARGIN = 0.15
+_SURPRISE = -log(RARE)
 
 
-def streak_is_its_own(failures: int, peers_good: int, peers_bad: int) -> bool:
-    """Whether `failures` in a row are more than bad luck at the rate at which the others failed in the same time.
+def is_worse(bad: int, total: int, peers_bad: int, peers_total: int) -> bool:
+    """Whether `bad` failures of `total` attempts are more than bad luck at the rate at which the others failed.
 
-    The others' failure rate is taken as ``(bad + 1) / (good + bad + 1)``, which is 1 while they have only failed: then
-    nobody is to blame.
+    By the Chernoff bound (H. Chernoff, Annals of Mathematical Statistics 23, 1952): at a rate p at least k of n fail
+    with a probability of at most ``exp(-n * D)``, where D is the divergence of k / n from p. It holds for any n, unlike
+    a test by standard errors, which takes four failures of five for one in a million at a rate of a tenth. For a streak
+    of k failures it is ``p ** k``.
+
+    The others' rate is taken as ``(bad + 1) / (total + 1)``, which is 1 while they have only failed, or were not tried:
+    then nobody is to blame.
     """
-    rate = (peers_bad + 1) / (peers_good + peers_bad + 1)
-    # The exponent is bounded so that a float can hold the result.
-    return rate ** min(failures, 1000) <= RARE
-
-
-def ratio_is_worse(bad: int, total: int, peers_bad: int, peers_total: int) -> bool:
-    """Whether the failure ratio ``bad / total`` is worse than the others', by a one-sided test of two proportions.
-
-    With a pooled variance, as in D. C. Montgomery, "Introduction to Statistical Quality Control", section 4.4; False
-    where either side has no sample.
-    """
-    if not total or not peers_total:
+    if not bad:
         return False
-    difference = bad / total - peers_bad / peers_total
-    if difference < MARGIN:
+    own, peers = bad / total, (peers_bad + 1) / (peers_total + 1)
+    if own - peers < MARGIN:
         return False
-    pooled = (bad + peers_bad) / (total + peers_total)
-    error = sqrt(pooled * (1 - pooled) * (1 / total + 1 / peers_total))
-    return difference >= DEVIATIONS * error
+    surprise = bad * log(own / peers)
+    if bad < total:
+        surprise += (total - bad) * log((1 - own) / (1 - peers))
+    return surprise >= _SURPRISE

@@ -44,10 +44,12 @@ def exchange(call: Call, service: Service) -> Generator[Command, Signal | None, 
     Overloaded when it is refused, and DeadlineExceeded when time is up before an attempt. Closing the generator
     cancels the call: the attempts in flight are handed back without a mark.
     """
-    service.budget.deposit(call.started)
     if service.circuit is None and service.limiter is None:
+        service.budget.deposit(call.started)
         return (yield from _attempts(call, service))
     stay = yield from enter(call, service)
+    # Not before: a call that is refused earns no repeats for those that are sent to a service in trouble.
+    service.budget.deposit(call.started)
     try:
         attempt = yield from _attempts(call, service)
     except GeneratorExit:

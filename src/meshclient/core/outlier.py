@@ -1,9 +1,10 @@
 """Taking an endpoint out when it fails and its peers do not, and letting it back in by one probe.
 
-Two rules find it: failures in a row (Finagle's failure accrual: five), and the failure ratio of the last ten seconds,
-counted exactly (Linkerd's unified breaker). Both compare it with its peers (`meshclient.core.comparison`), so that they
-work with two endpoints, find two bad ones of nine, and take out nobody when all fail together. The way back is
-Finagle's: an equal-jittered pause that doubles, then one probe. How many may be out at once is Envoy's and gRPC's cap.
+Two rules find it: failures in a row (Finagle's failure accrual: five), and the failure ratio since its trouble began,
+counted exactly (Linkerd's unified breaker does so over a window of time). Both compare it with its peers
+(`meshclient.core.comparison`), so that they work with two endpoints, find two bad ones of nine, and take out nobody
+when all fail together. The way back is Finagle's: an equal-jittered pause that doubles, then one probe. How many may be
+out at once is Envoy's and gRPC's cap.
 
 The record is per endpoint and pure; how many are out is asked of the caller, who sees them all.
 """
@@ -13,12 +14,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from meshclient.core.comparison import ratio_is_worse, streak_is_its_own
+from meshclient.core.comparison import is_worse
 from meshclient.core.window import Window
 from meshclient.model.outcome import Mark
 
-# Seconds that the ratio looks back, and after which a pause between two failures makes them unrelated.
+# Seconds that the ratio looks back.
 SPAN = 10.0
+# Seconds after which a pause between two failures makes them unrelated: longer than blame keeps calls away from an
+# endpoint, or one that is dead would never have failed often enough where calls are rare.
+RELATED = 30.0
+# Attempts since the trouble with an endpoint began, after which it is looked at anew.
+LONGEST_SPELL = 100
+# Failures that a ratio needs: fewer say nothing, and how many more it takes follows from what the peers did.
+FEWEST = 3
 # Part of its answers that are slow where an endpoint is.
 SLOW_PART = 0.5
 # Times `consecutive`: failures that are compared with what the peers did meanwhile, before a new comparison begins.
@@ -48,6 +56,21 @@ class Record:
             self.good += 1
 
 
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """What had been counted when the trouble with an endpoint began, of it and of its peers."""
+
+    good: int = 0
+    bad: int = 0
+    peers_good: int = 0
+    peers_bad: int = 0
+
+    @classmethod
+    def since(cls, own: Record, fleet: Record) -> Spell:
+        """The spell that begins with the latest failure, which is counted already."""
+        return cls(own.good, own.bad - 1, fleet.good - own.good, fleet.bad - own.bad)
+
+
 @dataclass(slots=True)
 class Standing:
     """An endpoint's record.
@@ -57,6 +80,7 @@ class Standing:
         failed_at: when the latest of them was.
         streak: failures of those that `base` is compared with.
         base: successes and failures of its peers when that streak began.
+        spell: what had been counted when its trouble began.
         ejections: how often it was ejected; forgotten step by step while it stays in rotation.
         until: when the next probe is due, or None while in rotation.
         probing: whether that probe is in flight.
@@ -67,6 +91,7 @@ class Standing:
     failed_at: float = 0.0
     streak: int = 0
     base: tuple[int, int] = (0, 0)
+    spell: Spell = Spell()
     ejections: int = 0
     until: float | None = None
     probing: bool = False
@@ -98,8 +123,8 @@ class Outlier:
 
     Args:
         consecutive: failures in a row that eject, if the peers are well and did better in the same time.
-        ratio: success ratio (0 to 1) of the last ten seconds below which an endpoint is ejected, if the peers do
-            better; 0 for never.
+        ratio: success ratio (0 to 1) since its trouble began below which an endpoint is ejected, after `consecutive`
+            failures, if the peers did better in the same time; 0 for never.
         latency: times the usual latency of the service from which on an answer counts as slow; an endpoint is ejected
             when half of its answers are, and more than its peers'; 0 for never.
         samples: attempts that these ratios need.
@@ -111,7 +136,7 @@ class Outlier:
     consecutive: int = 5
     ratio: float = 0.8
     latency: float = 0.0
-    samples: int = 20
+    samples: int = 10
     base: float = 5.0
     limit: float = 300.0
     max_ejected: float = 0.5
@@ -134,18 +159,24 @@ class Outlier:
         """Take in that an attempt at an endpoint in rotation succeeded."""
         standing.failures = standing.streak = 0
 
-    def failed(self, standing: Standing, own: Record, fleet: Record, now: float) -> bool:
+    def failed(self, standing: Standing, own: Record, fleet: Record, now: float, *, relieved: bool = False) -> bool:
         """Take in that an attempt at an endpoint in rotation failed; whether it is to be ejected for that.
 
         `own` counts the endings at this endpoint and `fleet` those at all of the service, this one included in both.
+        Where it is `relieved`, others that get no calls yet stand ready in its place, and a streak is enough: its peers
+        may all be down with it.
         """
-        if not standing.streak or now - standing.failed_at > SPAN:
+        if not standing.streak or now - standing.failed_at > RELATED:
             # What the peers did in quiet times long past says nothing about a failure now.
             standing.streak, standing.base = 0, (fleet.good - own.good, fleet.bad - own.bad)
+        if now - standing.failed_at > RELATED:
+            standing.spell = Spell.since(own, fleet)
         standing.failures += 1
         standing.streak += 1
         standing.failed_at = now
-        return self._streak(standing, own, fleet, now) or self._ratio(own.window, fleet.window, now)
+        if relieved and standing.streak >= self.consecutive:
+            return True
+        return self._streak(standing, own, fleet, now) or self._spell(standing, own, fleet)
 
     def slow(self, own: Window, fleet: Window, now: float) -> bool:
         """Whether an endpoint is to be ejected for its slow answers; the windows count those as failures."""
@@ -154,7 +185,7 @@ class Outlier:
         total = own.total
         if total < self.samples or own.failures < SLOW_PART * total:
             return False
-        return ratio_is_worse(own.failures, total, fleet.failures - own.failures, fleet.total - total)
+        return is_worse(own.failures, total, fleet.failures - own.failures, fleet.total - total)
 
     def eject(self, standing: Standing, now: float, chance: float) -> None:
         """Take it out for a while."""
@@ -194,7 +225,7 @@ class Outlier:
         well = fleet.window.successes - own.window.successes >= self.ratio * peers
         # Where none of the others was tried since it last did well, trying them is the only way to learn.
         untold = not peers_good and not peers_bad and standing.failures == standing.streak
-        if well and (untold or streak_is_its_own(standing.streak, peers_good, peers_bad)):
+        if well and (untold or is_worse(standing.streak, standing.streak, peers_bad, peers_good + peers_bad)):
             return True
         if standing.streak >= LONGEST_STREAK * self.consecutive:
             # Judged in parts: at the end of an outage the first peer to succeed would otherwise stand against hundreds
@@ -202,11 +233,21 @@ class Outlier:
             standing.streak, standing.base = 0, (fleet.good - own.good, fleet.bad - own.bad)
         return False
 
-    def _ratio(self, own: Window, fleet: Window, now: float) -> bool:
-        own.advance(now)
-        fleet.advance(now)
-        total = own.total
-        if total < self.samples or own.successes >= self.ratio * total:
-            return False
-        # A success counts for both at once; only what an endpoint did before its return is in the fleet's count alone.
-        return ratio_is_worse(own.failures, total, fleet.failures - own.failures, fleet.total - total)
+    def _spell(self, standing: Standing, own: Record, fleet: Record) -> bool:
+        """Whether too much has failed since the trouble began.
+
+        Not within a window of time: an endpoint that fails gets few calls, and would be measured by what it did before.
+        """
+        began = standing.spell
+        bad = own.bad - began.bad
+        total = own.good - began.good + bad
+        fair = bad <= (1 - self.ratio) * total
+        if bad >= FEWEST and not fair:
+            peers_bad = fleet.bad - own.bad - began.peers_bad
+            peers_good = fleet.good - own.good - began.peers_good
+            if is_worse(bad, total, peers_bad, peers_good + peers_bad):
+                return True
+        if (fair and total >= self.samples) or total >= LONGEST_SPELL:
+            # This failure may be the first of the next.
+            standing.spell = Spell.since(own, fleet)
+        return False

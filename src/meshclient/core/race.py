@@ -78,13 +78,21 @@ def _hedge(call: Call, service: Service, first: Attempt, tried: list[Key]) -> At
     if service.hedging is None or remaining <= 0 or not balancer.untried(tried) or balancer.panic:
         return None
     # Its own budget is asked first: it is the smaller one, and what it refuses costs the other nothing.
-    if not service.hedging.withdraw(now) or not service.budget.withdraw(now):
+    if not service.hedging.withdraw(now):
         return None
     if "hedge" in service.shadow:
-        service.shadow.would("hedge", f"sent a second attempt after {now - first.pick.started:.3g}s")
+        # What is not sent must cost real repeats nothing.
+        if service.budget.balance(now) >= 1:
+            service.shadow.would("hedge", f"sent a second attempt after {now - first.pick.started:.3g}s")
+        return None
+    if not service.budget.withdraw(now):
         return None
     pick = balancer.pick(now, tried, repeatable=call.idempotent, key=call.key)
     if pick is None:
+        return None
+    if pick.endpoint.key in tried:
+        # All others have as many attempts in flight as they may.
+        pick.done(CANCELLED, now)
         return None
     tried.append(pick.endpoint.key)
     attempt = Attempt(len(tried), pick, min(call.attempt_timeout, remaining), hedge=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshclient.core.circuit import mark_of
 from meshclient.model.events import AttemptFinished
 from meshclient.model.outcome import Kind, Mark, Outcome
 from meshclient.model.report import AttemptReport
@@ -33,8 +34,8 @@ def finish(call: Call, service: Service, ended: Finished, now: float) -> Outcome
     elif outcome.kind in (Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT):
         service.unreached()
     attempt.outcome = outcome
-    if attempt.number > 1 and outcome.verdict.mark is not Mark.NEUTRAL:
-        service.budget.learn(now, helped=outcome.verdict.mark is Mark.SUCCESS)
+    if attempt.number > 1 and (mark := mark_of(outcome)) is not Mark.NEUTRAL:
+        service.budget.learn(now, helped=mark is Mark.SUCCESS)
     if outcome.status is not None:
         pick.answer(latency if outcome.kind is Kind.OK else None)
     if call.hedge and service.hedging is not None and outcome.kind in (Kind.OK, Kind.TIMEOUT):

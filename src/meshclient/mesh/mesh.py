@@ -21,6 +21,7 @@ from meshclient.discovery.static import StaticResolver
 from meshclient.discovery.supervision import describe
 from meshclient.discovery.upkeep import NO_UPKEEP, Upkeep
 from meshclient.errors import ConfigError, ResolverUnavailable
+from meshclient.mesh import policies
 from meshclient.mesh.balancers import find_balancer
 from meshclient.mesh.branches import Branches
 from meshclient.mesh.injections import injection
@@ -85,7 +86,8 @@ class Mesh:
         observers: functions told of every `meshclient.model.events` event.
         circuit_listeners: pybreaker's listeners, told of every service's circuit; its `name` is the service's.
 
-    Raises ConfigError for a wrong value, and PluginError where a resolver's or balancer's plugin is missing.
+    Raises ConfigError for a wrong value or a file that cannot be used, and PluginError where the plugin of a resolver,
+    a balancer or a circuit's store is missing.
     """
 
     def __init__(
@@ -164,6 +166,7 @@ class Mesh:
         self._folder = StateFolder.at(config.state_dir) if config.state_dir else None
         balancers = {config.defaults.balancer, *(service.balancer for service in config.services.values())}
         self._balancers = {name: find_balancer(name) for name in sorted(balancers)}
+        policies.rehearse((config.defaults, *config.services.values()))
         self._naming = Naming(config.names, config.domains, self._resolver is not None)
         self._rng: Chance = random
         self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")

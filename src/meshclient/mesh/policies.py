@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING
@@ -22,9 +23,10 @@ from meshclient.core.throttle import Throttle
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.errors import ConfigError
 from meshclient.mesh.circuit_rule import CircuitRule
+from meshclient.mesh.circuit_store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from meshclient.config.policy_shape import CircuitConfig, SessionConfig, SubsetConfig
     from meshclient.config.shape import ServiceConfig
@@ -35,6 +37,20 @@ if TYPE_CHECKING:
 # Seconds after which a circuit's probe without an ending is given up, where calls have no deadline.
 PROBE_LIMIT = 30.0
 KEYED = frozenset({"ring_hash", "maglev"})
+
+
+def rehearse(services: Iterable[ServiceConfig]) -> None:
+    """Import, open and read once what the first call would otherwise wait for, perhaps on an event loop.
+
+    Raises ConfigError and PluginError for what cannot be used: whoever makes a mesh is to know it, not who calls first.
+    """
+    for config in services:
+        sticky(config.session, "rehearsal")
+        if config.circuit is not None:
+            # For pybreaker's sake, which most never need.
+            import_module("meshclient.mesh.circuits")
+            if config.circuit.store:
+                open_store(config.circuit.store)
 
 
 def outlier(config: ServiceConfig) -> Outlier | None:
@@ -125,7 +141,7 @@ def sticky(session: SessionConfig | None, service: str, secret: bytes | None = N
     try:
         return Sticky(Path(session.secret_file).read_bytes().strip(), service)
     except (OSError, ValueError) as exc:
-        msg = f"the secret of sessions with {service!r} in {session.secret_file}: {exc}"
+        msg = f"the secret of sessions in {session.secret_file} cannot be used: {exc}"
         raise ConfigError(msg) from exc
 
 

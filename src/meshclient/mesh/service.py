@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshclient.core.balance.balancer import Balancer
 from meshclient.core.balance.keyed import Keyed
 from meshclient.core.shadow import Shadow
-from meshclient.discovery.runtime.loop import fork_safe_lock
+from meshclient.discovery.runtime.loop import fork_safe_lock, inherit
 from meshclient.discovery.transition import events
 from meshclient.mesh import policies
 from meshclient.mesh.strategies import retry_policy
@@ -177,6 +177,14 @@ class MeshService:
         self._unsaid: list[Event] = []
         self.watch = open_watch(self._take_over, self._announce, self._tell)
         self._opening = False
+        inherit(self)
+
+    def bereave(self) -> None:
+        """In a forked child: the calls under way are the parent's, and none of them ends here."""
+        now = self.clock()
+        self.balancer.bereave(now)
+        if self.limiter is not None:
+            self.limiter.bereave(now)
 
     @property
     def snapshot(self) -> Snapshot:

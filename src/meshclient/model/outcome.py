@@ -30,6 +30,7 @@ class Kind(StrEnum):
     DISCONNECTED = "disconnected"
     PROTOCOL_ERROR = "protocol_error"
     STALLED = "stalled"
+    CONNECT_STALLED = "connect_stalled"
     LOCAL_ERROR = "local_error"
     CANCELLED = "cancelled"
 
@@ -97,6 +98,8 @@ VERDICTS: Mapping[Kind, Verdict] = MappingProxyType(
         Kind.TIMEOUT: Verdict(Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, penalised=True),
         # The time was up because the caller's own event loop stood still; the answer may have been there all along.
         Kind.STALLED: Verdict(Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, penalised=False),
+        # Likewise, while the connection was being opened.
+        Kind.CONNECT_STALLED: Verdict(Sent.NO, Mark.NEUTRAL, Repeat.ALWAYS, penalised=False),
         # RFC 9112 section 9.3.1: a server may close an idle connection at any time, also while we write to it.
         Kind.STALE_CONNECTION: Verdict(Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, penalised=False),
         Kind.DISCONNECTED: Verdict(Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, penalised=True),

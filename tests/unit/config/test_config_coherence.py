@@ -108,6 +108,10 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
                 )
             ],
         ),
+        (
+            "[services.orders]\nshadow = ['guard']",
+            ["services.orders.shadow ('guard',) ~ names guard, which is off: there is nothing to see"],
+        ),
     ],
 )
 def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, text: str, said: list[str]) -> None:
@@ -130,6 +134,11 @@ def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, te
         "[defaults.ejection]\nmax_ejected = 0.7\npanic = 0.3",
         "[defaults]\nhash_key = 'path'\nbalancer = 'maglev'",
         "[defaults]\nshadow = ['ejection', 'retry', 'throttle']",
+        "[defaults]\nshadow = ['guard']",
+        (
+            "[services.orders]\nshadow = ['guard']\n[services.orders.traffic]\nsplit = { v1 = 9, v2 = 1 }\n"
+            "variants = { v2 = { tags = ['v2'] } }\nguard = { variant = 'v2' }"
+        ),
     ],
 )
 def test_what_fits_is_not_mentioned(tmp_path: Path, text: str) -> None:
@@ -166,3 +175,31 @@ def test_a_strategy_may_pause_as_it_likes(tmp_path: Path) -> None:
 def test_a_throttle_that_would_never_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"defaults.throttle \(.*file mesh.toml\): most 1 leaves no call to tell"):
         warnings(tmp_path, "[defaults.throttle]\nmost = 1")
+
+
+SHARED = "store = 'redis://u:secret@h/0'"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"[defaults.circuit]\n{SHARED}\n[services.orders]\ndeadline = '1s'", "defaults"),
+        (f"[services.orders.circuit]\n{SHARED}", "services.orders"),
+        (f"[defaults]\ncircuit = false\n[services.orders.circuit]\n{SHARED}", "services.orders"),
+    ],
+)
+def test_a_circuit_cannot_be_shared_where_nothing_runs_between_calls(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        warnings(tmp_path, f"mode = 'on-demand'\n{text}")
+    assert str(caught.value) == (
+        f"{place}.circuit.store (file {FILE}): circuits cannot be shared where mode is 'on-demand' (file {FILE}), "
+        "since nothing runs between calls: leave store out, or write mode = 'background'"
+    )
+    assert warnings(tmp_path, text) == []
+    assert warnings(tmp_path, f"mode = 'on-demand'\n{text}".replace(SHARED, "")) == []
+
+
+def test_a_position_needs_peers(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"defaults.subset \(.*\): position 3 means nothing while peers is 0"):
+        warnings(tmp_path, defaults={"subset": {"position": 3}})
+    assert warnings(tmp_path, defaults={"subset": {"position": 3, "peers": 4}}) == []

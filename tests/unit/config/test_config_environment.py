@@ -117,3 +117,16 @@ def test_every_value_but_the_routes_has_a_variable() -> None:
     )
     assert known["MESHCLIENT_SERVICES__ORDERS__EJECTION__PANIC"] == [("services", "orders", "ejection", "panic")]
     assert not [name for name in known if "ORDERS__ROUTES" in name or name == "MESHCLIENT_DEFAULTS"]
+
+
+@pytest.mark.parametrize("key", ["hash_key", "circuit.consecutive", "hedge.quantile", "slow_start"])
+@pytest.mark.parametrize("word", ["false", "off", "no"])
+def test_what_can_be_off_is_off_by_the_words_for_it(key: str, word: str) -> None:
+    found = read({f"MESHCLIENT_DEFAULTS__{key.upper().replace('.', '__')}": word})
+    assert found.reading.problems == []
+    assert not values(found)[f"defaults.{key}"]
+
+
+def test_a_key_that_can_be_off_is_text_otherwise() -> None:
+    found = read({"MESHCLIENT_DEFAULTS__HASH_KEY": "header:x-user"})
+    assert str(values(found)["defaults.hash_key"]) == "header:x-user"

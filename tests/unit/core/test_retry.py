@@ -86,7 +86,7 @@ def test_the_body_is_asked_about_only_when_it_would_matter() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_a_post_is_repeated_only_if_it_was_never_sent(kind: Kind) -> None:
     answer = decide(Outcome(kind), replace(SITUATION, idempotent=False, method="POST"))
-    never_sent = kind in {Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT, Kind.POOL_TIMEOUT}
+    never_sent = kind in {Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT, Kind.POOL_TIMEOUT, Kind.CONNECT_STALLED}
     assert isinstance(answer, Retry) is never_sent
 
 

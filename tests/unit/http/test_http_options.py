@@ -75,6 +75,7 @@ def test_a_call_may_have_no_limits(service: MeshService) -> None:
     ("mesh", "message"),
     [
         ({"dedline": 1}, "extensions[\"mesh\"] has no key 'dedline'; did you mean 'deadline'?"),
+        ({1: 2}, 'extensions["mesh"] has no key 1; known: attempt_timeout, deadline'),
         ({"zzz": 1}, "has no key 'zzz'; known: attempt_timeout, deadline"),
         ({"deadline": "soon"}, "extensions[\"mesh\"]['deadline']: 'soon' is not a duration"),
         ({"retry": 3}, "extensions[\"mesh\"]['retry'] is 3: give True or False"),
@@ -85,3 +86,21 @@ def test_a_call_may_have_no_limits(service: MeshService) -> None:
 def test_wrong_wishes_are_refused(service: MeshService, mesh: object, message: str) -> None:
     with pytest.raises(meshclient.ConfigError, match=re.escape(message)):
         call_options(request(extensions={"mesh": mesh}), service)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("version=7", "7"),
+        ('a={"b":1}; version=7', "7"),
+        ('a=1;version="7"', "7"),
+        ("versions=8; version=", ""),
+        ("versions=8", None),
+        (None, None),
+    ],
+)
+def test_a_cookie_is_found_among_all_kinds_of_others(header: str | None, value: str | None) -> None:
+    services = {"orders": {"endpoints": ["127.0.0.1:1"], "hash_key": "cookie:version", "balancer": "maglev"}}
+    service = meshclient.Mesh(mode="on-demand", services=services).service("orders")
+    headers = {} if header is None else {"cookie": header}
+    assert call_options(request(headers=headers), service).key == value

@@ -155,3 +155,21 @@ def test_observers_hear_of_lists() -> None:
         mesh.warm("orders")
         mesh.close()
     assert [(type(event).__name__, getattr(event, "service", "")) for event in told] == [("SnapshotUpdated", "orders")]
+
+
+@pytest.mark.parametrize("place", ["defaults", "orders"])
+def test_what_cannot_be_used_is_told_when_the_mesh_is_made(tmp_path: Path, place: str) -> None:
+    """And not to whoever makes the first call, perhaps on an event loop that would wait for the disk."""
+
+    def make(**settings: object) -> meshclient.Mesh:
+        if place == "defaults":
+            return meshclient.Mesh("static://?orders=a:1", defaults=settings)
+        return meshclient.Mesh(services={"orders": {"endpoints": ["a:1"], **settings}})
+
+    secret = tmp_path / "secret"
+    with pytest.raises(meshclient.ConfigError, match=f"secret of sessions in {secret} cannot be used: .*No such file"):
+        make(session={"secret_file": str(secret)})
+    secret.write_bytes(b"sixteen bytes ..")
+    make(session={"secret_file": str(secret)})
+    with pytest.raises(meshclient.errors.PluginNotFound, match="circuit store 'nosuch' is unknown"):
+        make(circuit={"store": "nosuch://u:secret@h"})

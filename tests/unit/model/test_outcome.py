@@ -14,6 +14,7 @@ ROWS = {
     Kind.CONNECT_ERROR: (Sent.NO, Mark.FAILURE, Repeat.ALWAYS, True),
     Kind.CONNECT_TIMEOUT: (Sent.NO, Mark.FAILURE, Repeat.ALWAYS, True),
     Kind.POOL_TIMEOUT: (Sent.NO, Mark.NEUTRAL, Repeat.ALWAYS, False),
+    Kind.CONNECT_STALLED: (Sent.NO, Mark.NEUTRAL, Repeat.ALWAYS, False),
     Kind.TIMEOUT: (Sent.MAYBE, Mark.FAILURE, Repeat.IF_IDEMPOTENT, True),
     Kind.STALE_CONNECTION: (Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, False),
     Kind.STALLED: (Sent.MAYBE, Mark.NEUTRAL, Repeat.IF_IDEMPOTENT, False),

@@ -10,7 +10,7 @@ hands its pick back on this very thread. The choice itself is a `Picker`'s, ejec
 from __future__ import annotations
 
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from itertools import chain
 from math import inf
@@ -105,6 +105,7 @@ class Balancer:
         self._held = False
         self._notes: deque[tuple[Pick, Outcome, float]] = deque()
         self._dropped: deque[Pick] = deque()
+        self._born = -inf
 
     def update(self, endpoints: Sequence[Endpoint], now: float) -> None:
         """Take over a new list. Endpoints that stay, by identity, keep their history."""
@@ -146,7 +147,9 @@ class Balancer:
         `stuck` an endpoint that is preferred to all others while it is usable.
         """
         while self._dropped:
-            self._notes.append((self._dropped.popleft(), CANCELLED, now))
+            # Another thread may have taken the last of them meanwhile.
+            with suppress(IndexError):
+                self._notes.append((self._dropped.popleft(), CANCELLED, now))
         if self._notes:
             self._read_notes()
         with self._lock:
@@ -169,6 +172,8 @@ class Balancer:
     def answered(self, pick: Pick) -> None:
         """Take note that a response head arrived for it (called by `Pick.answer`)."""
         node = pick.node
+        if pick.started < self._born:
+            return
         with self._lock:
             self._held = True
             node.waiting -= 1
@@ -194,6 +199,15 @@ class Balancer:
                     self._held = False
         if self._notes or self._events or self._ejections.unsaid:
             self._tell()
+
+    def bereave(self, now: float) -> None:
+        """Forget what is in flight, as nobody in this forked child will ever end it; ends that come count nothing."""
+        with self._lock:
+            self._born = now
+            self._load.pending = 0
+            for node in self._nodes.values():
+                node.pending = node.waiting = 0
+                node.begun = 0.0
 
     def drop(self, pick: Pick) -> None:
         """Take note of a pick that was forgotten (called by the garbage collector)."""
@@ -282,7 +296,8 @@ class Balancer:
         if not tried:
             if self._ejections.due <= due and (node := self._ejections.probe(due)):
                 return node, True
-            if stuck is not None and (node := self._nodes.get(stuck)) and self._spare(node):
+            node = None if stuck is None else self._nodes.get(stuck)
+            if node is not None and self._spare(node) and node.pending < self._most:
                 return node, False
         node = self._choose(now, tried, key) if self._rotation.nodes else None
         if node is not None and node.pending >= self._most:
@@ -322,6 +337,8 @@ class Balancer:
         return node.usable and not node.standing.ejected
 
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
+        if pick.started < self._born:
+            return
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
         if not pick.answered:
@@ -334,7 +351,8 @@ class Balancer:
             self._failing.add(node.key)
         elif verdict.mark is Mark.SUCCESS and self._failing:
             self._failing.discard(node.key)
-        change = self._ejections.settle(pick, outcome, now, self._room)
+        relieved = verdict.mark is Mark.FAILURE and self._relieved(node)
+        change = self._ejections.settle(pick, outcome, now, self._room, relieved=relieved)
         if change is not Change.NONE:
             self._changed(node, change, pick.latency, now)
 
@@ -360,6 +378,14 @@ class Balancer:
             return True
         out = self._rotation.ejected.get(priority, 0)
         return out < self._outlier.cap(self._rotation.sizes.get(priority, 0))
+
+    def _relieved(self, node: Node) -> bool:
+        """Whether a later level could take over, and is not known to fail as well."""
+        priority, failing = node.endpoint.priority, self._failing
+        return self._rotation.relieved(priority) and any(
+            other.endpoint.priority > priority and self._spare(other) and key not in failing
+            for key, other in self._nodes.items()
+        )
 
     def _rotate(self, now: float) -> None:
         before, after = self._rotation, rotate(self._nodes.values(), self._panic)
@@ -403,6 +429,8 @@ class Balancer:
             events, self._events = self._events, []
             unsaid, self._ejections.unsaid = self._ejections.unsaid, []
             self._held = False
+        if self._notes:
+            self._read_notes()
         for words, endpoint in unsaid:
             if self._shadow is not None:
                 self._shadow.would("ejection", words, endpoint)

@@ -74,8 +74,13 @@ class Ejections:
                 return node
         return None
 
-    def settle(self, pick: Pick, outcome: Outcome, now: float, room: Callable[[Node], bool]) -> Change:
-        """Take in how an attempt ended; `room` says whether one more like its endpoint may be ejected."""
+    def settle(
+        self, pick: Pick, outcome: Outcome, now: float, room: Callable[[Node], bool], *, relieved: bool = False
+    ) -> Change:
+        """Take in how an attempt ended.
+
+        `room` says whether one more like its endpoint may be ejected, `relieved` whether others stand ready for it.
+        """
         node, verdict, outlier = pick.node, outcome.verdict, self._outlier
         standing = node.standing
         if standing.until is None:
@@ -91,7 +96,7 @@ class Ejections:
             mark = Mark.FAILURE if verdict.penalised else verdict.mark
             change = outlier.probed(standing, mark, now, self._uniform())
         else:
-            change = self._judge(outlier, node, pick, verdict.mark, now, room)
+            change = self._judge(outlier, node, pick, verdict.mark, now, room, relieved=relieved)
         if change is not Change.NONE and standing.until is not None:
             insort(self._due, (standing.until, next(self._order), node))
         return change
@@ -104,6 +109,8 @@ class Ejections:
         mark: Mark,
         now: float,
         room: Callable[[Node], bool],
+        *,
+        relieved: bool,
     ) -> Change:
         standing = node.standing
         if mark is Mark.SUCCESS:
@@ -111,7 +118,7 @@ class Ejections:
             if not outlier.latency or pick.latency is None or not self._late(outlier, node, pick.latency, now):
                 return Change.NONE
             words = "its answers are slow"
-        elif mark is Mark.FAILURE and outlier.failed(standing, node.record, self._fleet, now):
+        elif mark is Mark.FAILURE and outlier.failed(standing, node.record, self._fleet, now, relieved=relieved):
             words = f"{standing.failures} failures in a row"
         else:
             return Change.NONE

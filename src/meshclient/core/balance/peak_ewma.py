@@ -1,16 +1,19 @@
 """Latency of an endpoint as a moving average that rises at once and falls slowly.
 
-Source: Finagle's PeakEwma (Twitter). Failures are not answers, and are kept apart in `meshclient.core.balance.blame`:
-read as fast ones they draw the traffic of all peers (envoy#20907), and read as slow ones (Linkerd) a single one among
-thousands of answers costs an endpoint its share for a minute.
+Source: Finagle's PeakEwma (Twitter). There a sample fades exponentially: one answer that took 300 times as long as
+usual, a stall for garbage collection, keeps its endpoint without calls for nearly a minute. Here it fades on a straight
+line, which is the same while answers come often, and has it tried again within `TAU` whatever it took. Failures are not
+answers, and are kept apart in `meshclient.core.balance.blame`: read as fast ones they draw the traffic of all peers
+(envoy#20907), and read as slow ones (Linkerd) a single one among thousands of answers costs an endpoint its share for a
+minute.
 """
 
 from __future__ import annotations
 
-from math import exp
-
-# Mean lifetime of a sample in seconds (half-life 6.9 s), Finagle's default.
+# Seconds after which a sample has faded; the mean lifetime is Finagle's default.
 TAU = 10.0
+# What is left of it then, so that endpoints left alone are still told apart by what is in flight.
+LEAST = 1e-3
 # Two samples within one clock tick must both count: the time between samples is taken as at least this.
 SHORTEST_GAP = 1e-3
 # Seconds assumed for an endpoint nobody knows anything about (Linkerd's proxy profile).
@@ -34,14 +37,14 @@ class PeakEwma:
     def read(self, now: float) -> float:
         """Seconds expected now: an endpoint left alone decays towards 0 and is tried again."""
         age = now - self._stamp
-        return self._cost * exp(-age / TAU) if age > 0 else self._cost
+        return self._cost * max(1 - age / TAU, LEAST) if age > 0 else self._cost
 
     def observe(self, seconds: float, now: float) -> None:
         """Take in an answer that took `seconds`: a slower one counts in full, a faster one by the time passed."""
         if seconds > self._cost:
             self._cost = seconds
         else:
-            weight = exp(-max(now - self._stamp, SHORTEST_GAP) / TAU)
+            weight = max(1 - max(now - self._stamp, SHORTEST_GAP) / TAU, 0.0)
             self._cost = self._cost * weight + seconds * (1 - weight)
         self._stamp = max(self._stamp, now)
 

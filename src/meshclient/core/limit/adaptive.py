@@ -52,7 +52,7 @@ class Adaptive:
 
     Args:
         least: lowest limit, at least 1.
-        first: where it begins.
+        first: where it begins, within the other two.
         most: highest limit.
 
     Attributes:
@@ -85,8 +85,8 @@ class Adaptive:
 
     def __init__(self, least: int = 1, first: int = 20, most: int = 200) -> None:
         self._least, self._most = least, most
-        self._exact = float(first)
-        self.limit = first
+        self.limit = max(least, min(first, most))
+        self._exact = float(self.limit)
         self._median, self._rates = Median(RECENT), Median(RECENT)
         self._recent = Average(RECENT)
         self._baseline = Average(USUAL, USUAL)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.circuit import Refusal
@@ -75,6 +76,7 @@ class Gate:
     __slots__ = (
         "_abandoned",
         "_adaptive",
+        "_born",
         "_displaced",
         "_entered",
         "_held",
@@ -108,6 +110,7 @@ class Gate:
         self._lock = nullcontext() if lock is None else lock
         self._line = Line(patience)
         self._held = False
+        self._born = -inf
         self._notes: deque[tuple[Place, Mark, float | None, float]] = deque()
         self._entered = self._queued = self._refused = self._displaced = self._abandoned = 0
 
@@ -165,6 +168,13 @@ class Gate:
         """Take note of a place that nobody will give up (called by `Place.drop`)."""
         self._notes.append((place, Mark.NEUTRAL, None, place.since))
 
+    def bereave(self, now: float) -> None:
+        """Empty all places, as nobody in this forked child will ever leave them; whoever had one leaves none."""
+        with self._lock:
+            self._born = now
+            self.working = 0
+            self._line = Line(self._patience)
+
     def status(self) -> GateStatus:
         """How things are."""
         with self._lock:
@@ -215,7 +225,7 @@ class Gate:
         return place, wake
 
     def _take_back(self, place: Place, mark: Mark, latency: float | None, now: float) -> None:
-        if place.gone:
+        if place.gone or place.since < self._born:
             return
         place.gone = True
         if not place.came:

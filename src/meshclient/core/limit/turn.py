@@ -48,6 +48,10 @@ class Turn(Protocol):
 class Limiter(Protocol):
     """Bounds how many calls of a service are under way."""
 
+    def bereave(self, now: float) -> None:
+        """Begin anew in a forked child, where nobody leaves the places that are taken."""
+        ...
+
     def enter(self, priority: int, now: float) -> Turn | Refusal:
         """A place for a call of this priority (0 is the most important), or why there is none."""
         ...

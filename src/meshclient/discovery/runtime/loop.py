@@ -20,6 +20,15 @@ from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from typing import Protocol
+
+    class Heir(Protocol):
+        """What a forked child finds in its memory, and part of which was its parent's alone."""
+
+        def bereave(self) -> None:
+            """Forget what other threads were doing; the child has none of them."""
+            ...
+
 
 _LOG = logging.getLogger("meshclient.discovery")
 
@@ -146,6 +155,7 @@ _RETREAT = 0.001
 
 _LOOPS: WeakSet[BackgroundLoop] = WeakSet()
 _LOCKS: WeakSet[threading.Lock] = WeakSet()
+_HEIRS: WeakSet[Heir] = WeakSet()
 _ABANDONED: list[object] = []
 # Guards what stands above and below, and is the first lock taken before a fork.
 _registry = threading.Lock()
@@ -168,6 +178,15 @@ def fork_safe_lock() -> threading.Lock:
             os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
         _LOCKS.add(lock)
     return lock
+
+
+def inherit(heir: Heir) -> None:
+    """Have `heir.bereave()` called in every forked child, before anything runs there; it is held weakly.
+
+    To be called by whoever has a `fork_safe_lock`, since that is what sets the hooks.
+    """
+    with _registry:
+        _HEIRS.add(heir)
 
 
 def background() -> BackgroundLoop:
@@ -208,5 +227,7 @@ def _after_fork() -> None:
 
 def _after_fork_in_child() -> None:
     _after_fork()
+    for heir in list(_HEIRS):
+        heir.bereave()
     for loop in list(_LOOPS):
         loop._restart_in_child()  # noqa: SLF001 - the other half of this module

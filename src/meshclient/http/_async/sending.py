@@ -142,6 +142,5 @@ class AsyncSender:
             return outcome
         if stood < STALL_SHARE * seconds:
             return outcome
-        return Outcome(
-            Kind.STALLED, detail=f"{outcome.detail}, of which this process itself stood still for {stood:.3g}s"
-        )
+        kind = Kind.CONNECT_STALLED if outcome.kind is Kind.CONNECT_TIMEOUT else Kind.STALLED
+        return Outcome(kind, detail=f"{outcome.detail}, of which this process itself stood still for {stood:.3g}s")

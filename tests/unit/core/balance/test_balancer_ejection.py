@@ -201,3 +201,27 @@ def test_when_all_become_slow_nobody_is_ejected_for_it() -> None:
             for number in range(3):
                 use(made, endpoint(number), OK, latency=latency)
     assert states(made) == ["in_rotation"] * 3
+
+
+def test_a_level_that_is_down_as_a_whole_leaves_its_calls_to_the_next() -> None:
+    """None of its endpoints does better than another, and those of the next level have had no calls yet."""
+    listed = [endpoint(number, priority=number // 4) for number in range(6)]
+    made, now = balancer(listed, outlier=Outlier(base=100)), 1000.0
+    failed = []
+    for _ in range(400):
+        now += 0.01
+        pick = taken(made, now)
+        failed.append(not pick.endpoint.priority)
+        pick.done(REFUSED if failed[-1] else OK, now)
+    assert any(failed)
+    assert not any(failed[200:])
+
+
+def test_a_level_is_not_given_up_for_one_that_fails_as_well() -> None:
+    made, now = balancer([endpoint(number, priority=number // 4) for number in range(6)]), 1000.0
+    for target in (4, 5):
+        use(made, endpoint(target, priority=1), REFUSED)
+    for _ in range(400):
+        now += 0.01
+        taken(made, now).done(REFUSED, now)
+    assert "ejected" not in states(made, now)

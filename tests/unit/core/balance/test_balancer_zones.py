@@ -40,7 +40,7 @@ def test_a_repeat_leaves_a_zone_of_which_all_have_just_failed() -> None:
         pick = made.pick(1000)
         assert pick is not None
         pick.done(REFUSED if pick.endpoint.zone == "a" else OK, 1000)
-    again = made.pick(1000, [pick.endpoint.key])
+    again = made.pick(1000, [LISTED[0].key])
     assert again is not None
     assert again.endpoint.zone != "a"
     assert zones(made, 100)["a"] < 10

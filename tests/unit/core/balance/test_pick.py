@@ -1,17 +1,20 @@
 """A pick is handed back exactly once, also by those who forget it."""
 
 import gc
+from collections import deque
 from collections.abc import Sequence
 from random import Random
 from threading import Lock
 
 from meshclient.core.balance.balancer import Balancer
+from meshclient.core.balance.ejections import Ejections
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.p2c import P2C
 from meshclient.core.balance.pick import Pick
 from meshclient.core.limit.gate import Gate
 from meshclient.core.limit.place import Place
 from meshclient.core.outlier import Outlier
+from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import CANCELLED
 from unit.core.fleet import OK, REFUSED, balancer, endpoints
 
@@ -126,3 +129,51 @@ def test_where_every_endpoint_has_as_many_as_it_may_there_is_no_room() -> None:
     assert held[0] is not None
     held[0].done(OK, 0)
     assert made.pick(0) is not None
+
+
+def test_a_session_finds_no_more_room_at_its_endpoint_than_others_do() -> None:
+    listed = endpoints(2)
+    made = Balancer("s", balancer([])._picker, None, panic=0.5, uniform=Random(1).random, most=1)
+    made.update(listed, 0)
+    held = [made.pick(0, stuck=listed[0].key) for _ in range(2)]
+    assert [pick.endpoint for pick in held if pick] == listed
+    assert made.pick(0, stuck=listed[0].key) is None
+
+
+def test_two_threads_may_find_the_same_dropped_pick() -> None:
+    """The one that comes second finds nothing."""
+
+    class Taken(deque[Pick]):
+        def popleft(self) -> Pick:
+            self.clear()
+            return super().popleft()
+
+    made = balancer(endpoints(1))
+    made._dropped = Taken()
+    taken = made.pick(1000)
+    del taken
+    gc.collect()
+    assert made.pick(1000) is not None
+
+
+def test_what_ends_while_events_are_gathered_is_not_left_for_later() -> None:
+    made = balancer(endpoints(1))
+    pick = made.pick(1000)
+    assert pick is not None
+
+    class Collecting(Ejections):
+        """The garbage collector ends a call while the lock is held."""
+
+        @property
+        def unsaid(self) -> list[tuple[str, Endpoint]]:
+            if made._held and pick is not None:
+                pick.done(OK, 1000)
+            return []
+
+        @unsaid.setter
+        def unsaid(self, said: list[tuple[str, Endpoint]]) -> None:
+            """Nothing is kept."""
+
+    made._ejections = Collecting(None, Random(1).random)
+    made.update(endpoints(1), 1000)
+    assert not made._notes

@@ -32,6 +32,11 @@ def test_it_grows_while_answers_are_as_fast_as_ever_and_not_beyond_five_times_wh
     assert limits[-1] >= 48
 
 
+def test_it_begins_within_its_bounds() -> None:
+    assert Adaptive(most=5).limit == 5
+    assert Adaptive(least=50).limit == 50
+
+
 def test_it_shrinks_when_answers_become_slow_and_grows_again() -> None:
     rule, now = Adaptive(), 1000.0
     for _ in range(10):
