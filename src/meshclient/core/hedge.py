@@ -31,7 +31,7 @@ REFRESH = 3.0
 # More calls late than the percentile lets expect, by so many standard deviations over so many seconds, means that the
 # service has become slow as a whole, and a second attempt would be no faster: none is sent until the percentile has
 # caught up.
-DEVIATIONS = 2.0
+DEVIATIONS = 1.5
 LATELY = 3.0
 # Fewer answers say nothing about a percentile (tower's min_data_points).
 SAMPLES = 100
