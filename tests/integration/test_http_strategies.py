@@ -162,6 +162,17 @@ def test_a_strategy_that_fails_is_named_and_nothing_is_lost(face: Face, backends
     assert backend.stats()["open"] <= 2  # this question's own connection is the second
 
 
+def test_a_strategys_own_error_of_ours_stays_as_it_is(face: Face, backends: Backends) -> None:
+    [backend] = backends(1, status=503)
+
+    def fail(_: RetryCallState) -> bool:
+        raise meshclient.ConfigError("no tariff is configured")
+
+    with pytest.raises(meshclient.ConfigError, match=r"^no tariff is configured") as caught:
+        get(face, backend, "/", {"retry": fail})
+    assert "status 503" in "\n".join(caught.value.__notes__)
+
+
 def test_a_pause_that_is_none_is_refused(face: Face, backends: Backends) -> None:
     [backend] = backends(1, status=503)
     with pytest.raises(TypeError, match="a number of seconds, not None"):

@@ -72,7 +72,8 @@ class Call:
         obstacle: why the request body cannot be sent again, or empty; asked after a failure only.
         key: what a consistent hash goes by, or None.
         hedge: whether its body allows two attempts at once.
-        stuck: the endpoint that its session stays with while that can be used, or None.
+        stuck: says which endpoint its session stays with while that can be used, if any; asked once there is a list,
+            since who is on it may not be known before. None without sessions.
         chained: whether it is made on behalf of a request that is itself a repeat, so that whoever sent that already
             repeats for it.
         priority: how important it is where not all calls find room; 0 is most.
@@ -87,7 +88,7 @@ class Call:
     retry: RetryPolicy
     obstacle: Callable[[], str]
     key: str | None = None
-    stuck: Key | None = None
+    stuck: Callable[[], Key | None] | None = None
     hedge: bool = False
     chained: bool = False
     priority: int = 0

@@ -169,7 +169,8 @@ class Outlier:
         if not standing.streak or now - standing.failed_at > RELATED:
             # What the peers did in quiet times long past says nothing about a failure now.
             standing.streak, standing.base = 0, (fleet.good - own.good, fleet.bad - own.bad)
-        if now - standing.failed_at > RELATED:
+        if now - standing.failed_at > RELATED or standing.returned > standing.failed_at:
+            # What it was ejected for is over.
             standing.spell = Spell.since(own, fleet)
         standing.failures += 1
         standing.streak += 1

@@ -41,7 +41,8 @@ def _pick(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) ->
         if call.deadline.expired(now):
             # Sent now it could only fail, and would count against an endpoint that had no time to answer.
             raise DeadlineExceeded(f"no time is left for attempt {len(tried) + 1} at {service.name!r}")
-        if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key, stuck=call.stuck):
+        stuck = None if call.stuck is None else call.stuck()
+        if pick := service.balancer.pick(now, tried, repeatable=call.idempotent, key=call.key, stuck=stuck):
             return pick
         if not service.balancer.room:
             # To wait for one is what the service's own limit and its queue are for.

@@ -57,9 +57,15 @@ _NEXT_STEP: dict[type[errors.MeshError], str] = {
 }
 
 
-def flavoured(error: errors.MeshError, report: CallReport, request: httpx.Request) -> httpx.TransportError:
-    """`error` as the httpx class of its situation, its message completed by what was sent and what to do next."""
+def flavoured(error: errors.MeshError, report: CallReport, request: httpx.Request) -> Exception:
+    """`error` as the httpx class of its situation, its message completed by what was sent and what to do next.
+
+    One that comes from elsewhere, as from a strategy of the user's, stays as it is.
+    """
     neutral = type(error)
+    if neutral not in _FLAVOURS:
+        annotate(error, report)
+        return error
     step = _NEXT_STEP[neutral].format(resolve=_resolve_command(report))
     made = _FLAVOURS[neutral](f"{error}; {story(report)}; {step}", request=request)
     made.mesh = report  # type: ignore[attr-defined]

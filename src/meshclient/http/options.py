@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from meshclient.mesh.strategies import with_strategies
 from meshclient.model.duration import parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
     from meshclient.config.policy_shape import HashKey
@@ -44,7 +47,7 @@ class CallOptions:
         key: what a consistent hash goes by, or None.
         priority: importance where not all calls find room, 0 first.
         chained: whether the call serves a request that is itself a repeat.
-        stuck: the endpoint that the call's session stays with, or None.
+        stuck: says which endpoint the call's session stays with, as `meshclient.core.call.Call` has it.
     """
 
     deadline: float | None
@@ -56,7 +59,7 @@ class CallOptions:
     key: str | None = None
     priority: int = 0
     chained: bool = False
-    stuck: Key | None = None
+    stuck: Callable[[], Key | None] | None = None
 
 
 def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
@@ -78,9 +81,9 @@ def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
         hedge=service.hedging is not None,
         key=None if service.hash_key is None else _key(request, service.hash_key),
     )
-    if service.stuck and service.config.session is not None:
-        value = cookie(request, service.config.session.cookie)
-        options = replace(options, stuck=service.stuck.get(value or ""))
+    session = service.config.session
+    if session is not None and (value := cookie(request, session.cookie)):
+        options = replace(options, stuck=partial(service.stuck_to, value))
     ambient = AMBIENT.get()
     if ambient.options:
         options = _override(options, ambient.options)

@@ -192,6 +192,10 @@ class MeshService:
         self.used = self.clock()
         return self.watch.snapshot
 
+    def stuck_to(self, value: str) -> Key | None:
+        """The endpoint that a session's cookie with this value names, if it is on the latest list."""
+        return self.stuck.get(value)
+
     def session_cookie(self, endpoint: Endpoint) -> str:
         """The cookie by which a session stays with `endpoint`; only where there are sessions."""
         session, sticky = self.config.session, self.sticky

@@ -96,6 +96,16 @@ def test_where_others_stand_ready_a_streak_is_enough() -> None:
     assert RULE.failed(case.standing, case.own, fleet, NOW, relieved=True)
 
 
+def test_what_it_was_ejected_for_is_over_when_it_comes_back() -> None:
+    case, fleet = Case(), Record()
+    assert case.fails(fleet, 20)[-1]
+    RULE.eject(case.standing, NOW, 0.0)
+    assert RULE.probed(case.standing, Mark.SUCCESS, NOW + 4, 0.0) is Change.RESTORED
+    for _ in range(5):
+        case.succeed(fleet, NOW + 5)
+    assert not case.fail(fleet, NOW + 5)
+
+
 def test_two_of_nine_are_both_found() -> None:
     bad, fleet = [Case(), Case()], Record()
     found: set[int] = set()

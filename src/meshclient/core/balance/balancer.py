@@ -311,12 +311,14 @@ class Balancer:
             return self._picker.pick(now, None, key)
         avoid = partial(self._avoid, now, tried)
         node = self._picker.pick(now, avoid, key)
-        if len(self._drawn) < len(self._rotation.nodes) and avoid(node):
+        # Two that failed one call are reason enough to leave their zone: its last attempt would be lost with it.
+        leave = len(tried) > 1
+        if len(self._drawn) < len(self._rotation.nodes) and (leave or avoid(node)):
             # The picker does not know those in other zones, which are there for when the own zone fails.
             nodes = self._rotation.nodes
             for _ in range(2 * DRAWS):
                 other = nodes[int(self._uniform() * len(nodes))]
-                if not avoid(other):
+                if not avoid(other) and not (leave and other.weight):
                     return other
         if node.key not in tried:
             return node

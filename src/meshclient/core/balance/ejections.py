@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST
-from meshclient.core.outlier import SPAN, Change, Record
+from meshclient.core.outlier import SPAN, Change, Record, Spell
 from meshclient.core.window import Window
 from meshclient.model.outcome import Mark
 
@@ -127,6 +127,7 @@ class Ejections:
         if self._shadow:
             self.unsaid.append((f"ejected it: {words}", node.endpoint))
             standing.failures = standing.streak = 0
+            standing.spell = Spell.since(node.record, self._fleet)
             node.record.window.clear()
             node.slow.clear()
             return Change.NONE

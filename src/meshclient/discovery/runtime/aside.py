@@ -32,7 +32,10 @@ class Aside:
         self._pid = os.getpid()
 
     def run(self, call: Callable[[], _T]) -> Future[_T]:
-        """What `call` will return or raise, from another thread, in the caller's context."""
+        """What `call` will return or raise, from another thread, in the caller's context.
+
+        Where no thread can be started it has returned or raised already, on the caller's own.
+        """
         if self._pid != os.getpid():
             # Threads do not live on in a child process.
             self._idle, self._pid = [], os.getpid()
@@ -45,7 +48,10 @@ class Aside:
         except IndexError:
             jobs: SimpleQueue[_Job] = SimpleQueue()
             jobs.put(job)
-            threading.Thread(target=self._work, args=(jobs,), name=THREAD_NAME, daemon=True).start()
+            try:
+                threading.Thread(target=self._work, args=(jobs,), name=THREAD_NAME, daemon=True).start()
+            except RuntimeError:
+                _carry_out(*job)
         return answer
 
     def _work(self, jobs: SimpleQueue[_Job]) -> None:
@@ -59,12 +65,16 @@ class Aside:
                     # Somebody took it at this very moment, and a job is on its way.
                     continue
                 return
-            try:
-                answer.set_result(call())
-            except BaseException as exc:  # noqa: BLE001 - raised again where it is awaited
-                answer.set_exception(exc)
+            _carry_out(answer, call)
             del answer, call
             self._idle.append(jobs)
+
+
+def _carry_out(answer: Future[object], call: Callable[[], object]) -> None:
+    try:
+        answer.set_result(call())
+    except BaseException as exc:  # noqa: BLE001 - raised again where it is awaited
+        answer.set_exception(exc)
 
 
 ASIDE = Aside()

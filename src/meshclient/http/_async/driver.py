@@ -100,7 +100,8 @@ class AsyncDriver:
         if self._request.url.scheme == SCHEME and response.has_redirect_location:
             location = logical_location(self._request, attempt.pick.endpoint, response.headers["location"])
             response.headers["location"] = location
-        if self._service.sticky is not None and attempt.pick.endpoint.key != self._call.stuck:
+        stuck = self._call.stuck
+        if self._service.sticky is not None and (stuck is None or attempt.pick.endpoint.key != stuck()):
             cookie = self._service.session_cookie(attempt.pick.endpoint)
             response.headers = httpx.Headers([*response.headers.multi_items(), ("set-cookie", cookie)])
         response.stream = AsyncMeshStream(response.stream, self, attempt)  # type: ignore[arg-type]

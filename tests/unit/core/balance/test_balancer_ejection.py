@@ -2,9 +2,12 @@
 
 import gc
 from dataclasses import replace
+from random import Random
 
 from meshclient.core.balance.balancer import PROBE_GRACE, Balancer
+from meshclient.core.balance.p2c import P2C
 from meshclient.core.outlier import Outlier
+from meshclient.core.shadow import Shadow
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.events import EndpointEjected, EndpointRestored, Event
 from meshclient.model.outcome import Kind, Outcome
@@ -225,3 +228,17 @@ def test_a_level_is_not_given_up_for_one_that_fails_as_well() -> None:
         now += 0.01
         taken(made, now).done(REFUSED, now)
     assert "ejected" not in states(made, now)
+
+
+def test_in_shadow_mode_one_decision_is_told_once() -> None:
+    uniform = Random(7).random
+    shadow = Shadow("orders", ["ejection"])
+    made = Balancer("orders", P2C(uniform), Outlier(), panic=0.5, uniform=uniform, shadow=shadow)
+    made.update(endpoints(2), 1000)
+    while not shadow.counts["ejection"]:
+        use(made, endpoint(0), UNAVAILABLE)
+        well(made, endpoint(1))
+    use(made, endpoint(0), OK)
+    use(made, endpoint(0), UNAVAILABLE)
+    assert shadow.counts["ejection"] == 1
+    assert states(made)[1] == "in_rotation"

@@ -59,3 +59,14 @@ def test_when_a_zone_is_lost_the_others_take_over() -> None:
     states = {status.endpoint.zone: status.state for status in made.status(now)}
     assert states == {"a": "avoided", "b": "in_rotation", "c": "in_rotation"}
     assert failed < 20
+
+
+def test_a_call_that_met_two_failures_in_its_zone_makes_its_last_attempt_elsewhere() -> None:
+    """Before anything is known against the zone as a whole."""
+    made = at_home()
+    tried = [endpoint.key for endpoint in LISTED if endpoint.zone == "a"][:2]
+    for _ in range(20):
+        pick = made.pick(1000, tried)
+        assert pick is not None
+        assert pick.endpoint.zone != "a"
+        pick.done(OK, 1000)

@@ -34,7 +34,7 @@ def test_each_call_is_executed_once_by_each_service() -> None:
 
 def test_a_handler_takes_as_long_as_what_it_calls() -> None:
     fast, slow = layered().run(1), layered(Fault(0.0, 4.0, ("b1", "b2"), lambda well: Slow(well, 20.0))).run(1)
-    assert slow.whole.p50 > 10 * fast.whole.p50 > 0.1
+    assert slow.whole.p50 > 8 * fast.whole.p50 > 0.1
 
 
 def test_an_outage_below_is_passed_on() -> None:
