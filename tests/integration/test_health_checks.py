@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import meshclient
-from integration.checked_service import CheckedService
 from meshclient.config.policy_shape import HealthConfig
 from meshclient.discovery.runtime.loop import THREAD_NAME
 from meshclient.mesh.checking import Checking
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 BOUND = 20.0
 OFTEN = {"interval": 0.2, "timeout": 0.2, "unhealthy": 2}
-
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshclient.mesh.mesh.MeshService", CheckedService)
 
 
 class Told:

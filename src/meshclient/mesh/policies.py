@@ -22,6 +22,7 @@ from meshclient.core.shadow import ShadowCircuit
 from meshclient.core.throttle import Throttle
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.errors import ConfigError
+from meshclient.mesh.checking import Checking
 from meshclient.mesh.circuit_rule import CircuitRule
 from meshclient.mesh.circuit_store import open_store
 
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
     from meshclient.config.policy_shape import CircuitConfig, SessionConfig, SubsetConfig
     from meshclient.config.shape import ServiceConfig
+    from meshclient.core.balance.picker import Uniform
     from meshclient.core.circuit import Circuit
     from meshclient.core.shadow import Shadow
+    from meshclient.mesh.checking import Checked
     from meshclient.model.endpoint import Endpoint
 
 # Seconds after which a circuit's probe without an ending is given up, where calls have no deadline.
@@ -79,6 +82,13 @@ def weighing(config: ServiceConfig, zone: str) -> Weighing:
         slow_start=SlowStart(config.slow_start) if config.slow_start and moving else None,
         reports=LoadWeights() if config.load_reports and moving else None,
     )
+
+
+def checking(
+    config: ServiceConfig, name: str, checked: Checked, clock: Callable[[], float], uniform: Uniform
+) -> Checking | None:
+    """What checks endpoints beside their calls."""
+    return Checking(name, config.health, checked=checked, clock=clock, uniform=uniform) if config.health else None
 
 
 def budget(config: ServiceConfig) -> RetryBudget:

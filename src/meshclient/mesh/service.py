@@ -169,6 +169,7 @@ class MeshService:
             most=config.limit.endpoint if config.limit else 0,
             shadow=self.shadow if "ejection" in self.shadow else None,
         )
+        self._checking = policies.checking(config, self.name, self.balancer.checked, self.clock, self.uniform)
         # A list from before is taken over under the lock of the mesh, where no observer may be called; what comes of
         # that is told with the next answer.
         self.branches: Branches | None = None
@@ -177,6 +178,8 @@ class MeshService:
         self._unsaid: list[Event] = []
         self.watch = open_watch(self._take_over, self._announce, self._tell)
         self._opening = False
+        if self._checking is not None:
+            self._checking.begin(self.watch, self._tell)
         inherit(self)
 
     def bereave(self) -> None:
@@ -227,6 +230,8 @@ class MeshService:
         if self.sticky is not None:
             self.stuck = {self.sticky.value(endpoint): endpoint.key for endpoint in endpoints}
         self.balancer.update(endpoints, self.clock())
+        if self._checking is not None:
+            self._checking.follow(endpoints)
 
     def _announce(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
         unsaid, self._unsaid = self._unsaid, []
