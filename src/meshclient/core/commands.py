@@ -49,14 +49,14 @@ class Attempt:
         return self.pick.started + self.timeout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Start:
     """Begin to send this attempt."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
     """Wait at most `timeout` seconds (infinity: without limit).
 
@@ -75,7 +75,7 @@ class Cancel:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
     """The attempt ended: a response head arrived, or it failed.
 

@@ -42,23 +42,27 @@ class Stay:
         self.end(mark, pick.latency, now)
 
 
-def enter(call: Call, service: Service) -> Generator[Command, Signal | None, Stay]:
-    """Wait to be let in. Raises CircuitOpen, Overloaded or DeadlineExceeded."""
-    permit: Permit | None = None
-    if service.circuit is not None:
-        permit = service.circuit.admit(now := service.clock(), service.uniform())
-        if permit is None:
-            refusal = service.circuit.refusal(now)
-            _tell(service, "circuit_open", refusal)
-            raise CircuitOpen(f"calls to {service.name!r} are refused: {refusal.reason}", refusal.retry_after)
-    stay = Stay(permit, None)
-    if service.limiter is not None:
-        try:
-            stay.turn = yield from _queue(call, service, service.limiter)
-        except BaseException:
-            stay.end(Mark.NEUTRAL, None, service.clock())
-            raise
-    return stay
+def admit(call: Call, service: Service) -> Stay:
+    """Ask the service's circuit. Raises CircuitOpen."""
+    if service.circuit is None:
+        return Stay(None, None)
+    permit = service.circuit.admit(call.started, service.uniform())
+    if permit is None:
+        refusal = service.circuit.refusal(call.started)
+        _tell(service, "circuit_open", refusal)
+        raise CircuitOpen(f"calls to {service.name!r} are refused: {refusal.reason}", refusal.retry_after)
+    return Stay(permit, None)
+
+
+def wait_for_turn(
+    call: Call, service: Service, limiter: Limiter, stay: Stay
+) -> Generator[Command, Signal | None, None]:
+    """Wait until the call may be under way. Raises Overloaded or DeadlineExceeded."""
+    try:
+        stay.turn = yield from _queue(call, service, limiter)
+    except BaseException:
+        stay.end(Mark.NEUTRAL, None, service.clock())
+        raise
 
 
 def _queue(call: Call, service: Service, limiter: Limiter) -> Generator[Command, Signal | None, Turn]:

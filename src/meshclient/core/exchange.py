@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from meshclient.core.circuit import mark_of
 from meshclient.core.commands import Attempt, Cancel, Finished, Start, Wait
-from meshclient.core.entrance import enter
+from meshclient.core.entrance import admit, wait_for_turn
 from meshclient.core.race import SLACK, race
 from meshclient.core.record import finish, late, report
-from meshclient.core.resolution import next_pick
+from meshclient.core.resolution import next_pick, pick_from
 from meshclient.core.retry import Refusal, Retry, Situation, Trial
 from meshclient.model.events import RetryRefused, RetryScheduled
 from meshclient.model.outcome import CANCELLED, Kind, Mark
@@ -47,7 +47,9 @@ def exchange(call: Call, service: Service) -> Generator[Command, Signal | None, 
     if service.circuit is None and service.limiter is None:
         service.budget.deposit(call.started)
         return (yield from _attempts(call, service))
-    stay = yield from enter(call, service)
+    stay = admit(call, service)
+    if service.limiter is not None:
+        yield from wait_for_turn(call, service, service.limiter, stay)
     # Not before: a call that is refused earns no repeats for those that are sent to a service in trouble.
     service.budget.deposit(call.started)
     try:
@@ -68,7 +70,8 @@ def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None,
     tried: list[Key] = []
     stale, paused = 0, 0.0
     while True:
-        pick = yield from next_pick(call, service, tried)
+        if (pick := pick_from(call, service, service.snapshot, tried)) is None:
+            pick = yield from next_pick(call, service, tried)
         tried.append(pick.endpoint.key)
         attempt = Attempt(len(tried), pick, min(call.attempt_timeout, call.deadline.remaining(pick.started)))
         ended = yield from _send(call, service, attempt, tried)

@@ -27,13 +27,13 @@ def next_pick(call: Call, service: Service, tried: list[Key]) -> Generator[Comma
 
     Raises ServiceNotFound, NoEndpoints, ResolverUnavailable or DeadlineExceeded.
     """
-    while (pick := _pick(call, service, snapshot := service.snapshot, tried)) is None:
+    while (pick := pick_from(call, service, snapshot := service.snapshot, tried)) is None:
         # Pending, or an outage before the first answer: both may end while there is time.
         yield Wait(call.deadline.remaining(service.clock()), stale=snapshot)
     return pick
 
 
-def _pick(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) -> Pick | None:
+def pick_from(call: Call, service: Service, snapshot: Snapshot, tried: list[Key]) -> Pick | None:
     """An endpoint, or None while nobody can tell and there is time to wait."""
     now = service.clock()
     answer = snapshot.last if isinstance(snapshot, Failed) else snapshot

@@ -61,7 +61,7 @@ SCENARIOS = (
         "correlated", "all 3 instances fail half of their requests", _correlated, (NO_EJECTION, amplification(1.25))
     ),
     Scenario("three_layers", "the third of three services fails altogether", _three_layers, (amplification(1.3),)),
-    Scenario("overload", "30 % more is asked than 3 instances can do", _overload, (amplification(1.25), success(0.65))),
+    Scenario("overload", "30 % more is asked than 3 instances can do", _overload, (amplification(1.25), success(0.6))),
     Scenario(
         "weak_recovery", "all fail for 3 s and come back with half of their workers", _weak_recovery, (recovery(8.0),)
     ),
