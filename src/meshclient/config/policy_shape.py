@@ -72,7 +72,8 @@ class EjectionConfig:
 
     Args:
         consecutive: failures in a row that eject, if the other endpoints do better (Finagle: 5).
-        ratio: success ratio of ten seconds below which an endpoint is ejected, if the others do better (Finagle: 0.8).
+        ratio: success ratio since its trouble began below which an endpoint is ejected, if the others do better in the
+            same time (Finagle: 0.8).
         latency: times the usual latency from which on an answer is slow; an endpoint is ejected as well when half of
             its answers are and its peers' are not; 0 for never.
         base: length of the first ejection; doubles with each failed probe (Finagle: 5 s).

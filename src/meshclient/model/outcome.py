@@ -75,8 +75,8 @@ class Verdict:
         sent: whether the request may have reached the server.
         mark: its weight in consecutive-failure counting.
         repeat: when another attempt is allowed.
-        penalised: whether the balancer shall read it as a slow answer (Linkerd's failure penalty), so that an
-            endpoint which fails fast does not look fast.
+        penalised: whether it counts in the failure ratio by which an endpoint's load is weighed
+            (`meshclient.core.balance.blame`), so that one which fails fast does not draw calls.
     """
 
     sent: Sent
