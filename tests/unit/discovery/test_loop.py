@@ -145,9 +145,10 @@ def test_cancelling_runs_what_the_job_has_to_clean_up() -> None:
 
 def test_cancelling_at_once_never_runs_the_job() -> None:
     runner = BackgroundLoop()
-    hold, ran = threading.Event(), threading.Event()
+    blocked, hold, ran = threading.Event(), threading.Event(), threading.Event()
 
     async def busy() -> None:
+        blocked.set()
         hold.wait(BOUND)
         await forever()
 
@@ -155,6 +156,8 @@ def test_cancelling_at_once_never_runs_the_job() -> None:
         ran.set()
 
     first = runner.run(busy)
+    # Only a loop that is held up already sees the order and its withdrawal together.
+    assert blocked.wait(BOUND)
     second = runner.run(late)
     runner.cancel(second)
     hold.set()
