@@ -28,7 +28,7 @@ from unit.core.fleet import OK, endpoint, expected_rotation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
 
 PICKERS: dict[str, Callable[[Callable[[], float]], Picker]] = {
     "p2c": P2C,

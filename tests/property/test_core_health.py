@@ -13,7 +13,7 @@ from meshclient.core.health import Checkup, Condition, HealthRule
 from unit.core.fleet import endpoint
 
 if TYPE_CHECKING:
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
 
 FLEET = 6
 SLACK = 1e-6

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.core.balance.balancer import Balancer, Key
+    from meshclient.core.balance.balancer import Balancer
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.picker import Uniform
     from meshclient.core.circuit import Circuit
     from meshclient.core.hedge import Hedging

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from meshclient.core.call import Call, Service
-    from meshclient.core.circuit import Permit
+    from meshclient.core.circuit import Circuit, Permit
     from meshclient.core.commands import Attempt, Command, Signal
     from meshclient.core.limit.turn import Limiter, Turn
 
@@ -48,10 +48,15 @@ def admit(call: Call, service: Service) -> Stay:
         return Stay(None, None)
     permit = service.circuit.admit(call.started, service.uniform())
     if permit is None:
-        refusal = service.circuit.refusal(call.started)
-        _tell(service, "circuit_open", refusal)
-        raise CircuitOpen(f"calls to {service.name!r} are refused: {refusal.reason}", refusal.retry_after)
+        raise refused(service, service.circuit, call.started)
     return Stay(permit, None)
+
+
+def refused(service: Service, circuit: Circuit, now: float) -> CircuitOpen:
+    """The error of a call that the service's circuit refused at `now`; observers are told."""
+    refusal = circuit.refusal(now)
+    _tell(service, "circuit_open", refusal)
+    return CircuitOpen(f"calls to {service.name!r} are refused: {refusal.reason}", refusal.retry_after)
 
 
 def wait_for_turn(

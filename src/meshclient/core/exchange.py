@@ -28,9 +28,10 @@ from meshclient.model.outcome import CANCELLED, Kind, Mark
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.call import Call, Service
     from meshclient.core.commands import Command, Signal
+    from meshclient.core.entrance import Stay
 
 # Attempts on connections their server had already closed that do not count against the call's number. A pool may hold
 # several of them, one after another; each costs the endpoint nothing but a look.
@@ -52,8 +53,18 @@ def exchange(call: Call, service: Service) -> Generator[Command, Signal | None, 
         yield from wait_for_turn(call, service, service.limiter, stay)
     # Not before: a call that is refused earns no repeats for those that are sent to a service in trouble.
     service.budget.deposit(call.started)
+    return (yield from resume(call, service, stay))
+
+
+def resume(
+    call: Call, service: Service, stay: Stay, first: Finished | None = None
+) -> Generator[Command, Signal | None, Attempt]:
+    """The rest of a call that has been let in and counted, and whose first attempt, if there was one, ended so.
+
+    As `exchange`, for a driver that has begun by itself (`meshclient.core.first_attempt`).
+    """
     try:
-        attempt = yield from _attempts(call, service)
+        attempt = yield from _attempts(call, service, first)
     except GeneratorExit:
         stay.end(Mark.NEUTRAL, None, service.clock())
         raise
@@ -66,15 +77,21 @@ def exchange(call: Call, service: Service) -> Generator[Command, Signal | None, 
     return attempt
 
 
-def _attempts(call: Call, service: Service) -> Generator[Command, Signal | None, Attempt]:
+def _attempts(
+    call: Call, service: Service, first: Finished | None = None
+) -> Generator[Command, Signal | None, Attempt]:
     tried: list[Key] = []
     stale, paused = 0, 0.0
     while True:
-        if (pick := pick_from(call, service, service.snapshot, tried)) is None:
-            pick = yield from next_pick(call, service, tried)
-        tried.append(pick.endpoint.key)
-        attempt = Attempt(len(tried), pick, min(call.attempt_timeout, call.deadline.remaining(pick.started)))
-        ended = yield from _send(call, service, attempt, tried)
+        if first is None:
+            if (pick := pick_from(call, service, service.snapshot, tried)) is None:
+                pick = yield from next_pick(call, service, tried)
+            tried.append(pick.endpoint.key)
+            attempt = Attempt(len(tried), pick, min(call.attempt_timeout, call.deadline.remaining(pick.started)))
+            ended = yield from _send(call, service, attempt, tried)
+        else:
+            ended, first = first, None
+            tried.append(ended.attempt.pick.endpoint.key)
         attempt, now = ended.attempt, service.clock()
         outcome = finish(call, service, ended, now)
         if outcome.kind is Kind.OK and call.retry.retry is None:

@@ -16,7 +16,7 @@ from meshclient.model.outcome import CANCELLED, Kind, Outcome
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.call import Call, Service
     from meshclient.core.commands import Command, Signal
 

@@ -12,7 +12,7 @@ from meshclient.model.snapshot import Empty, Failed
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.pick import Pick
     from meshclient.core.call import Call, Service
     from meshclient.core.commands import Command, Signal

@@ -50,6 +50,14 @@ class Window:
             self._good[at] += 1
             self.successes += 1
 
+    def succeed(self, now: float) -> None:
+        """As `record` of one that did not fail."""
+        slot = int(now * self._rate)
+        if slot > self._slot:
+            self._forget(slot)
+        self._good[self._slot % BUCKETS] += 1
+        self.successes += 1
+
     def advance(self, now: float) -> None:
         """Forget what is older than the span; `successes` and `failures` then hold for `now`."""
         slot = int(now * self._rate)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from meshclient.config.policy_shape import HashKey
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.http.ambient import Ambient
     from meshclient.mesh import MeshService
 

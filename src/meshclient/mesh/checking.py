@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from meshclient.config.policy_shape import HealthConfig
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.picker import Uniform
     from meshclient.core.health import Condition
     from meshclient.mesh.service import Watch

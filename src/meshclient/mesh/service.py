@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from meshclient.config.policy_shape import RetryConfig
     from meshclient.config.shape import RouteConfig, ServiceConfig
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.picker import Picker
     from meshclient.core.circuit import Circuit
     from meshclient.core.injection import Injection

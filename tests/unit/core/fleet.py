@@ -18,7 +18,7 @@ from meshclient.model.outcome import Kind, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshclient.core.balance.balancer import Key
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.pick import Pick
     from meshclient.core.balance.picker import Picker, Uniform
     from meshclient.model.events import Event

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.core.balance.blame import SUSPECT
 from meshclient.core.balance.bounded_load import Load
+from meshclient.core.balance.calm import Calm
 from meshclient.core.balance.ejections import Ejections
 from meshclient.core.balance.load_report import LoadReport
 from meshclient.core.balance.node import Node
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
+    from meshclient.core.balance.node import Key
     from meshclient.core.balance.picker import Picker, Uniform
     from meshclient.core.outlier import Outlier
     from meshclient.core.shadow import Shadow
@@ -45,14 +47,12 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
 
-    Key = tuple[str, str, int, str]
-
 NO_WEIGHING = Weighing()
 # Seconds a due probe waits for a call that may be repeated.
 PROBE_GRACE = 10.0
 
 
-class Balancer:
+class Balancer(Calm):
     """Picks endpoints of one service and learns from how the picks end.
 
     Args:
@@ -168,6 +168,10 @@ class Balancer:
         if self._notes:
             self._read_notes()
         return None if node is None else Pick(self, node, now, probe=probe)
+
+    def pick_of(self, node: Node, started: float) -> Pick:
+        """As `Calm` says."""
+        return Pick(self, node, started)
 
     def answered(self, pick: Pick) -> None:
         """Take note that a response head arrived for it (called by `Pick.answer`)."""

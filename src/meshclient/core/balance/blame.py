@@ -19,21 +19,25 @@ SUSPECT = WEIGHT / 4
 
 
 class Blame:
-    """The multiplier's excess over 1, and how it fades."""
+    """The multiplier's excess over 1, and how it fades.
 
-    __slots__ = ("_fades", "_since", "_weight")
+    Attributes:
+        weight: the excess at first; 0 for no blame.
+    """
+
+    __slots__ = ("_fades", "_since", "weight")
 
     def __init__(self) -> None:
-        self._weight = 0.0
+        self.weight = 0.0
         self._since = 0.0
         self._fades = FADES
 
     def read(self, now: float) -> float:
         """The excess at `now`, in seconds on a monotonic clock; 0 for no blame."""
-        if not self._weight:
+        if not self.weight:
             return 0.0
         left = 1 - (now - self._since) / self._fades
-        return self._weight * min(left, 1.0) if left > 0 else 0.0
+        return self.weight * min(left, 1.0) if left > 0 else 0.0
 
     def fail(self, ratio: float, retry_after: float | None, now: float) -> None:
         """A failure brought the failure ratio (0 to 1) to `ratio`; the server asked for a pause of so many seconds."""
@@ -41,13 +45,13 @@ class Blame:
         if self._fades > FADES and self._since + self._fades > now + max(FADES, asked):
             # A longer pause was asked for before.
             return
-        self._weight = WEIGHT if asked > FADES else WEIGHT * ratio
+        self.weight = WEIGHT if asked > FADES else WEIGHT * ratio
         self._since, self._fades = now, max(FADES, asked)
 
     def succeed(self, ratio: float) -> None:
         """A success brought the failure ratio to `ratio`. What was asked for by a server that answers again is over."""
-        self._weight = min(self._weight, WEIGHT * ratio)
+        self.weight = min(self.weight, WEIGHT * ratio)
 
     def clear(self) -> None:
         """Nothing counts any more."""
-        self._weight = 0.0
+        self.weight = 0.0

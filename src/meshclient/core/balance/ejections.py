@@ -40,6 +40,9 @@ class Ejections:
         shadow: whether what the rule decides is only written down.
 
     Attributes:
+        fleet: the endings at all endpoints together.
+        usual: seconds that an answer takes as a rule.
+        watches_latency: whether slow answers may eject.
         unsaid: what it would have done in shadow mode, with the endpoint, until somebody tells it.
     """
 
@@ -47,11 +50,12 @@ class Ejections:
         self._outlier = outlier
         self._uniform = uniform
         self._shadow = shadow
-        self._fleet = Record()
+        self.fleet = Record()
         self._slow = Window(SPAN)
-        self._usual = UNKNOWN_COST
+        self.usual = UNKNOWN_COST
         self._due: list[tuple[float, int, Node]] = []
         self._order = count()
+        self.watches_latency = outlier is not None and bool(outlier.latency)
         self.unsaid: list[tuple[str, Endpoint]] = []
 
     @property
@@ -118,7 +122,7 @@ class Ejections:
             if not outlier.latency or pick.latency is None or not self._late(outlier, node, pick.latency, now):
                 return Change.NONE
             words = "its answers are slow"
-        elif mark is Mark.FAILURE and outlier.failed(standing, node.record, self._fleet, now, relieved=relieved):
+        elif mark is Mark.FAILURE and outlier.failed(standing, node.record, self.fleet, now, relieved=relieved):
             words = f"{standing.failures} failures in a row"
         else:
             return Change.NONE
@@ -127,7 +131,7 @@ class Ejections:
         if self._shadow:
             self.unsaid.append((f"ejected it: {words}", node.endpoint))
             standing.failures = standing.streak = 0
-            standing.spell = Spell.since(node.record, self._fleet)
+            standing.spell = Spell.since(node.record, self.fleet)
             node.record.window.clear()
             node.slow.clear()
             return Change.NONE
@@ -135,7 +139,7 @@ class Ejections:
         return Change.EJECTED
 
     def _late(self, outlier: Outlier, node: Node, latency: float, now: float) -> bool:
-        slow = latency > outlier.latency * self._usual
+        slow = latency > outlier.latency * self.usual
         node.slow.record(now, failed=slow)
         self._slow.record(now, failed=slow)
         return slow and outlier.slow(node.slow, self._slow, now)
@@ -144,14 +148,14 @@ class Ejections:
         record, window = node.record, node.record.window
         if outcome.verdict.mark is Mark.SUCCESS:
             record.add(now, failed=False)
-            self._fleet.add(now, failed=False)
+            self.fleet.add(now, failed=False)
             if window.failures:
                 node.blame.succeed(window.failures / window.total)
             if pick.latency is not None:
-                self._usual *= 1 + USUAL_STEP if pick.latency > self._usual else 1 - USUAL_STEP
+                self.usual *= 1 + USUAL_STEP if pick.latency > self.usual else 1 - USUAL_STEP
         elif outcome.verdict.penalised:
             record.add(now, failed=True)
-            self._fleet.add(now, failed=True)
+            self.fleet.add(now, failed=True)
             node.blame.fail(window.failures / window.total, outcome.retry_after, now)
             # It has cost its caller that much, and what it fails with fast is not how long an answer takes.
-            node.ewma.expect(max(self._usual, now - pick.started), now)
+            node.ewma.expect(max(self.usual, now - pick.started), now)

@@ -14,6 +14,9 @@ from meshclient.core.window import Window
 if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
 
+    # An endpoint's identity: scheme, host, port, id.
+    Key = tuple[str, str, int, str]
+
 
 class Node:
     """An endpoint's history; it lives as long as the endpoint's identity stays in the list.

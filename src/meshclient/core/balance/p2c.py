@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.alias import AliasTable
+from meshclient.core.balance.peak_ewma import LEAST, TAU
 from meshclient.core.balance.picker import draw_past
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ def peak_ewma_load(node: Node, now: float) -> float:
     Those in flight are themselves a sign: when they have waited longer on average than answers take, that is what an
     answer takes now (Kratos). So an endpoint that has gone silent is passed over before the first of them fails.
     """
-    cost = node.ewma.read(now)
-    if node.waiting:
-        age = now - node.begun / node.waiting
-        cost = max(cost, age)
-    return cost * (1 + node.blame.read(now)) * (node.pending / node.capacity + 1)
+    # Twice for every call: `PeakEwma.read` and `Blame.read` are written out for the usual case.
+    ewma, blame = node.ewma, node.blame
+    cost = ewma.cost
+    if (age := now - ewma.stamp) > 0:
+        cost *= max(1 - age / TAU, LEAST)
+    if node.waiting and (age := now - node.begun / node.waiting) > cost:
+        cost = age
+    if blame.weight:
+        cost *= 1 + blame.read(now)
+    return cost * (node.pending / node.capacity + 1) if node.pending else cost
 
 
 class P2C:

@@ -24,32 +24,32 @@ class PeakEwma:
     """Expected seconds to a response head.
 
     Args:
-        cost: seconds assumed at first.
+        cost: seconds assumed at first; from then on as of `stamp`.
         now: seconds on a monotonic clock.
     """
 
-    __slots__ = ("_cost", "_stamp")
+    __slots__ = ("cost", "stamp")
 
     def __init__(self, cost: float, now: float) -> None:
-        self._cost = cost
-        self._stamp = now
+        self.cost = cost
+        self.stamp = now
 
     def read(self, now: float) -> float:
         """Seconds expected now: an endpoint left alone decays towards 0 and is tried again."""
-        age = now - self._stamp
-        return self._cost * max(1 - age / TAU, LEAST) if age > 0 else self._cost
+        age = now - self.stamp
+        return self.cost * max(1 - age / TAU, LEAST) if age > 0 else self.cost
 
     def observe(self, seconds: float, now: float) -> None:
         """Take in an answer that took `seconds`: a slower one counts in full, a faster one by the time passed."""
-        if seconds > self._cost:
-            self._cost = seconds
+        if seconds > self.cost:
+            self.cost = seconds
         else:
-            weight = max(1 - max(now - self._stamp, SHORTEST_GAP) / TAU, 0.0)
-            self._cost = self._cost * weight + seconds * (1 - weight)
-        self._stamp = max(self._stamp, now)
+            weight = max(1 - max(now - self.stamp, SHORTEST_GAP) / TAU, 0.0)
+            self.cost = self.cost * weight + seconds * (1 - weight)
+        self.stamp = max(self.stamp, now)
 
     def expect(self, seconds: float, now: float) -> None:
         """An attempt failed after `seconds`: an answer will not come sooner than that, and perhaps later."""
         if seconds > self.read(now):
-            self._cost = seconds
-            self._stamp = max(self._stamp, now)
+            self.cost = seconds
+            self.stamp = max(self.stamp, now)
