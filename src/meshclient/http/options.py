@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from meshclient.config.kinds import ATTEMPTS
 from meshclient.config.policy_kinds import STRATEGY
 from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
-from meshclient.core.traffic.head import cookie_value
+from meshclient.core.traffic.head import Head
 from meshclient.errors import ConfigError
 from meshclient.http.ambient import AMBIENT, NOTHING
 from meshclient.mesh.strategies import with_strategies
@@ -63,48 +63,58 @@ class CallOptions:
 
 
 def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
+    """As `options_for`."""
+    head = Head(request.method, request.url.path, request.headers.get)
+    return options_for(head, service, request.extensions.get("mesh"))
+
+
+def options_for(head: Head, service: MeshService, given: object) -> CallOptions:
     """The service's settings for this request's path, method and headers, then what the call itself asks for.
 
-    Raises ConfigError for a key or value that is not known; nothing is sent then.
+    `given` is that, as in ``extensions["mesh"]``, or None. Raises ConfigError for a key or value that is not known;
+    nothing is sent then.
     """
-    settings = service.settings(request.url.path) if service.routed else service.own_settings
-    options = CallOptions(
+    options = settled_options(head, service)
+    session = service.config.session
+    if session is not None and (value := head.cookie(session.cookie)):
+        options = replace(options, stuck=partial(service.stuck_to, value))
+    return asked_options(options, service, given)
+
+
+def settled_options(head: Head, service: MeshService) -> CallOptions:
+    """What the configuration alone says."""
+    settings = service.settings(head.path) if service.routed else service.own_settings
+    return CallOptions(
         deadline=settings.deadline,
         attempt_timeout=settings.attempt_timeout,
         connect_timeout=settings.connect_timeout,
         idempotent=(
-            request.method in IDEMPOTENT_METHODS
-            or request.method in settings.methods
-            or "idempotency-key" in request.headers
+            head.method in IDEMPOTENT_METHODS
+            or head.method in settings.methods
+            or head.header("idempotency-key") is not None
         ),
         retry=settings.retry,
         hedge=service.hedging is not None,
-        key=None if service.hash_key is None else _key(request, service.hash_key),
+        key=None if service.hash_key is None else _key(head, service.hash_key),
     )
-    session = service.config.session
-    if session is not None and (value := cookie(request, session.cookie)):
-        options = replace(options, stuck=partial(service.stuck_to, value))
+
+
+def asked_options(options: CallOptions, service: MeshService, given: object) -> CallOptions:
+    """`options` as changed by the block that the call is made in, by the call, and by the request it is made for."""
     ambient = AMBIENT.get()
     if ambient.options:
         options = _override(options, ambient.options)
-    given = request.extensions.get("mesh")
     if given is not None:
         options = _override(options, given)
     return options if ambient is NOTHING else _inherit(options, ambient, service.clock())
 
 
-def _key(request: httpx.Request, by: HashKey) -> str | None:
+def _key(head: Head, by: HashKey) -> str | None:
     if by.source == "header":
-        found: str | None = request.headers.get(by.name)
-        return found
+        return head.header(by.name)
     if by.source == "cookie":
-        return cookie(request, by.name)
-    return request.url.path if by.source == "path" else None
-
-
-def cookie(request: httpx.Request, name: str) -> str | None:
-    """The value of a cookie that the request carries, or None."""
-    return cookie_value(request.headers.get("cookie", ""), name)
+        return head.cookie(by.name)
+    return head.path if by.source == "path" else None
 
 
 def _inherit(options: CallOptions, ambient: Ambient, now: float) -> CallOptions:

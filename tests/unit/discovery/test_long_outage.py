@@ -15,6 +15,7 @@ from meshclient.discovery.runtime.background import BackgroundWatch
 from meshclient.discovery.supervision import BACKOFF_LIMIT
 from meshclient.discovery.upkeep import Upkeep
 from meshclient.http._sync.driver import Driver
+from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.options import call_options
 from meshclient.mesh import MeshService
 from meshclient.model.endpoint import Endpoint
@@ -91,7 +92,7 @@ def service(registry: Polled, clock: ManualClock, events: list[Event]) -> Iterat
 def call(service: MeshService) -> str:
     request = httpx.Request("GET", "http://orders/")
     wire = httpx.MockTransport(lambda routed: httpx.Response(200, text=routed.url.host))
-    response = Driver(request, service, call_options(request, service), wire).run()
+    response = Driver(request, service, call_options(request, service), RoutedWire(wire)).run()
     response.read()
     assert response.status_code == 200
     return response.text

@@ -8,8 +8,10 @@ import httpx
 
 from meshclient.http._async.driver import AsyncDriver
 from meshclient.http._async.steering import AsyncSteering
+from meshclient.http._async.wire import AsyncRoutedWire
 from meshclient.http._sync.driver import Driver
 from meshclient.http._sync.steering import Steering
+from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.options import call_options
 from meshclient.mesh.branches import Branches
 from unit.mesh.parts import Parts, policy
@@ -31,7 +33,7 @@ class Steered(httpx.BaseTransport):
         return self._steering.send(request, service, self._branches, self._parts, self._drive)
 
     def _drive(self, request: httpx.Request, target: MeshService) -> httpx.Response:
-        return Driver(request, target, call_options(request, target), self._wire).run()
+        return Driver(request, target, call_options(request, target), RoutedWire(self._wire)).run()
 
     def close(self) -> None:
         self._steering.close()
@@ -50,7 +52,7 @@ class AsyncSteered(httpx.AsyncBaseTransport):
         return await self._steering.send(request, service, self._branches, self._parts, self._drive)
 
     async def _drive(self, request: httpx.Request, target: MeshService) -> httpx.Response:
-        return await AsyncDriver(request, target, call_options(request, target), self._wire).run()
+        return await AsyncDriver(request, target, call_options(request, target), AsyncRoutedWire(self._wire)).run()
 
     async def aclose(self) -> None:
         await self._steering.aclose()

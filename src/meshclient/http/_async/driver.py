@@ -1,4 +1,4 @@
-"""Carries out the commands of one exchange over an httpx transport.
+"""Carries out the commands of one exchange.
 
 Decides nothing: it sends, waits and closes what the generator of `meshclient.core.exchange` says, names how an attempt
 ended, and dresses the result for httpx.
@@ -13,12 +13,13 @@ import httpx
 
 from meshclient.core.call import Call
 from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired, TurnCame
-from meshclient.core.exchange import exchange
+from meshclient.core.exchange import exchange, resume
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._async.replay import AsyncBody
-from meshclient.http._async.sending import AsyncSender, no_head
+from meshclient.http._async.sending import AsyncLanding, AsyncSender
 from meshclient.http._async.stream import AsyncMeshStream
 from meshclient.http.classification import classify_error
+from meshclient.http.diagnosis import no_head
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
 from meshclient.http.race import AsyncRace
 from meshclient.http.routing import logical_location
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from meshclient.core.commands import Attempt, Command, Signal, Wait
-    from meshclient.http._async.sending import AsyncLanding
+    from meshclient.http._async.wire import AsyncWire
+    from meshclient.http.begun import Begun
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
 
@@ -45,12 +47,19 @@ class AsyncDriver:
         request: as httpx made it, addressed to the service.
         service: the service's running state.
         options: how this call is made.
-        wire: sends a request to an address.
+        wire: carries an attempt.
+        begun: what has been done already by the short road, if it has.
     """
 
     def __init__(
-        self, request: httpx.Request, service: MeshService, options: CallOptions, wire: httpx.AsyncBaseTransport
+        self,
+        request: httpx.Request,
+        service: MeshService,
+        options: CallOptions,
+        wire: AsyncWire,
+        begun: Begun | None = None,
     ) -> None:
+        self._begun = begun
         self._request = request
         self._service = service
         self._options = options
@@ -58,7 +67,7 @@ class AsyncDriver:
         self._response: httpx.Response | None = None
         self._landed: Attempt | None = None
         body = AsyncBody(request)
-        started = service.clock()
+        started = service.clock() if begun is None else begun.started
         self._call = Call(
             method=request.method,
             idempotent=options.idempotent,
@@ -79,12 +88,13 @@ class AsyncDriver:
             chained=options.chained,
             priority=options.priority,
         )
+        body.wrote = begun is not None and begun.sent
         self._sender = AsyncSender(request, service, options, wire, body, self._call)
 
     async def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
         try:
-            attempt = await self._drive(exchange(self._call, self._service))
+            attempt = await self._drive(self._steps())
         except DeadlineExceeded:
             raise self._deadline_exceeded(self._report()) from self._error
         except MeshError as error:
@@ -107,6 +117,16 @@ class AsyncDriver:
         response.stream = AsyncMeshStream(response.stream, self, attempt)  # type: ignore[arg-type]
         response.extensions["mesh"] = self._report()
         return response
+
+    def _steps(self) -> Generator[Command, Signal | None, Attempt]:
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return exchange(self._call, self._service)
+        first = None
+        if begun.attempt is not None and begun.outcome is not None:
+            landing = AsyncLanding(begun.outcome, begun.waited, begun.response, begun.error)
+            first = self._take(begun.attempt, landing)
+        return resume(self._call, self._service, begun.stay, first)
 
     async def _drive(self, steps: Generator[Command, Signal | None, Attempt]) -> Attempt:
         live: Attempt | None = None

@@ -10,6 +10,7 @@ from meshclient.errors import ResolverUnavailable
 from meshclient.http._async.driver import AsyncDriver
 from meshclient.http._async.injecting import AsyncInjectingTransport
 from meshclient.http._async.steering import AsyncSteering
+from meshclient.http._async.wire import AsyncRoutedWire
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -65,7 +66,7 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         wire, injection = self._wire, service.injection
         if injection is not None:
             wire = AsyncInjectingTransport(wire, injection, service.uniform)
-        return await AsyncDriver(request, service, call_options(request, service), wire).run()
+        return await AsyncDriver(request, service, call_options(request, service), AsyncRoutedWire(wire)).run()
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()

@@ -1,5 +1,5 @@
 # Generated from src/meshclient/http/_async/driver.py by scripts/unasync.py; edit that file, then run `make sync`.
-"""Carries out the commands of one exchange over an httpx transport.
+"""Carries out the commands of one exchange.
 
 Decides nothing: it sends, waits and closes what the generator of `meshclient.core.exchange` says, names how an attempt
 ended, and dresses the result for httpx.
@@ -14,12 +14,13 @@ import httpx
 
 from meshclient.core.call import Call
 from meshclient.core.commands import Cancel, Finished, SnapshotChanged, Start, TimerFired, TurnCame
-from meshclient.core.exchange import exchange
+from meshclient.core.exchange import exchange, resume
 from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._sync.replay import Body
-from meshclient.http._sync.sending import Sender, no_head
+from meshclient.http._sync.sending import Landing, Sender
 from meshclient.http._sync.stream import MeshStream
 from meshclient.http.classification import classify_error
+from meshclient.http.diagnosis import no_head
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
 from meshclient.http.race import Race
 from meshclient.http.routing import logical_location
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from meshclient.core.commands import Attempt, Command, Signal, Wait
-    from meshclient.http._sync.sending import Landing
+    from meshclient.http._sync.wire import Wire
+    from meshclient.http.begun import Begun
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
 
@@ -46,12 +48,19 @@ class Driver:
         request: as httpx made it, addressed to the service.
         service: the service's running state.
         options: how this call is made.
-        wire: sends a request to an address.
+        wire: carries an attempt.
+        begun: what has been done already by the short road, if it has.
     """
 
     def __init__(
-        self, request: httpx.Request, service: MeshService, options: CallOptions, wire: httpx.BaseTransport
+        self,
+        request: httpx.Request,
+        service: MeshService,
+        options: CallOptions,
+        wire: Wire,
+        begun: Begun | None = None,
     ) -> None:
+        self._begun = begun
         self._request = request
         self._service = service
         self._options = options
@@ -59,7 +68,7 @@ class Driver:
         self._response: httpx.Response | None = None
         self._landed: Attempt | None = None
         body = Body(request)
-        started = service.clock()
+        started = service.clock() if begun is None else begun.started
         self._call = Call(
             method=request.method,
             idempotent=options.idempotent,
@@ -80,12 +89,13 @@ class Driver:
             chained=options.chained,
             priority=options.priority,
         )
+        body.wrote = begun is not None and begun.sent
         self._sender = Sender(request, service, options, wire, body, self._call)
 
     def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
         try:
-            attempt = self._drive(exchange(self._call, self._service))
+            attempt = self._drive(self._steps())
         except DeadlineExceeded:
             raise self._deadline_exceeded(self._report()) from self._error
         except MeshError as error:
@@ -108,6 +118,16 @@ class Driver:
         response.stream = MeshStream(response.stream, self, attempt)  # type: ignore[arg-type]
         response.extensions["mesh"] = self._report()
         return response
+
+    def _steps(self) -> Generator[Command, Signal | None, Attempt]:
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return exchange(self._call, self._service)
+        first = None
+        if begun.attempt is not None and begun.outcome is not None:
+            landing = Landing(begun.outcome, begun.waited, begun.response, begun.error)
+            first = self._take(begun.attempt, landing)
+        return resume(self._call, self._service, begun.stay, first)
 
     def _drive(self, steps: Generator[Command, Signal | None, Attempt]) -> Attempt:
         live: Attempt | None = None

@@ -11,6 +11,7 @@ from meshclient.errors import ResolverUnavailable
 from meshclient.http._sync.driver import Driver
 from meshclient.http._sync.injecting import InjectingTransport
 from meshclient.http._sync.steering import Steering
+from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -66,7 +67,7 @@ class MeshTransport(httpx.BaseTransport):
         wire, injection = self._wire, service.injection
         if injection is not None:
             wire = InjectingTransport(wire, injection, service.uniform)
-        return Driver(request, service, call_options(request, service), wire).run()
+        return Driver(request, service, call_options(request, service), RoutedWire(wire)).run()
 
     def __enter__(self) -> Self:
         self._wire.__enter__()

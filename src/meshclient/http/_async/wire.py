@@ -1,0 +1,69 @@
+"""The seam between a call's attempts and what carries them: our own engine, or any transport of httpx."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from meshclient.http.routing import routed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from meshclient.http.trail import Trail
+    from meshclient.model.endpoint import Endpoint
+
+
+class AsyncWire(Protocol):
+    """Sends one attempt."""
+
+    async def send(  # noqa: PLR0917 - all of an attempt
+        self,
+        request: httpx.Request,
+        endpoint: Endpoint,
+        stream: httpx.AsyncByteStream,
+        marks: Mapping[str, str],
+        timeouts: dict[str, float | None],
+        trail: Trail,
+    ) -> httpx.Response:
+        """The response, as soon as its head is there. Raises httpx's errors.
+
+        Args:
+            request: as the user made it, addressed to the service.
+            endpoint: where to send it.
+            stream: its body.
+            marks: header fields that are added, or take the place of the user's.
+            timeouts: by httpx's four names, in seconds; ``read`` may change until the body is read.
+            trail: told how far it got.
+        """
+        ...
+
+
+class AsyncRoutedWire:
+    """Any transport of httpx, which is sent a request addressed to the endpoint.
+
+    Args:
+        transport: sends a request to an address.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.transport = transport
+
+    async def send(  # noqa: PLR0917 - as the Protocol has it
+        self,
+        request: httpx.Request,
+        endpoint: Endpoint,
+        stream: httpx.AsyncByteStream,
+        marks: Mapping[str, str],
+        timeouts: dict[str, float | None],
+        trail: Trail,
+    ) -> httpx.Response:
+        """As `AsyncWire.send`."""
+        sent = routed(request, endpoint, stream, timeouts, trail.async_trace)
+        for name, value in marks.items():
+            sent.headers[name] = value
+        response = await self.transport.handle_async_request(sent)
+        # Both are read again for the body: it has the whole call's time, and nobody listens but the user.
+        sent.extensions["trace"] = trail.onward
+        return response
