@@ -76,7 +76,11 @@ def given_timeouts(request: httpx.Request) -> Mapping[str, float | None]:
     httpx's default, 5 s for each, is taken as "not given": it cannot be told apart from a wish, and would cut short
     every attempt that was configured to take longer.
     """
-    given: Mapping[str, float | None] = request.extensions.get("timeout", _NOT_GIVEN)
+    return wished(request.extensions.get("timeout", _NOT_GIVEN))
+
+
+def wished(given: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """As `given_timeouts`, of the timeouts as httpx has them."""
     return _NOT_GIVEN if given == _HTTPX_DEFAULT else given
 
 

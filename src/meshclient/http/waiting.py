@@ -106,3 +106,13 @@ async def async_new_list(service: MeshService, stale: Snapshot, seconds: float) 
 def new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:
     """Wait until the service's snapshot is another; False when `seconds` pass first."""
     return service.watch.wait(stale, None if seconds == inf else seconds)
+
+
+def async_here() -> object:
+    """What connections belong to: the running loop."""
+    return asyncio.get_running_loop()
+
+
+def here() -> object:
+    """What connections belong to: every thread may use any."""
+    return None

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 from meshclient.core.balance.balancer import Balancer
 from meshclient.core.balance.keyed import Keyed
@@ -28,7 +29,7 @@ from meshclient.model.report import SnapshotReport
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from meshclient.config.policy_shape import RetryConfig
     from meshclient.config.shape import RouteConfig, ServiceConfig
@@ -86,6 +87,14 @@ class Watch(Protocol):
 
     async def aclose(self) -> None:
         """As `close`."""
+        ...
+
+
+class Follower(Protocol):
+    """Keeps something for each endpoint of a service, such as connections."""
+
+    def follow(self, removed: Collection[Endpoint], added: Collection[Endpoint]) -> None:
+        """The list is another; called on the thread of the watch, and must not wait."""
         ...
 
 
@@ -174,6 +183,7 @@ class MeshService:
         # that is told with the next answer.
         self.branches: Branches | None = None
         self.injection: Injection | None = None
+        self._followers: WeakSet[Follower] = WeakSet()
         self._opening = True
         self._unsaid: list[Event] = []
         self.watch = open_watch(self._take_over, self._announce, self._tell)
@@ -206,6 +216,10 @@ class MeshService:
             return ""
         return f"{session.cookie}={sticky.value(endpoint)}; Path=/; HttpOnly; SameSite=Lax"
 
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower`, which is held weakly, of endpoints that come and go."""
+        self._followers.add(follower)
+
     def unreached(self) -> None:
         """Let the resolver know that the list may be out of date; it is told once a second at most."""
         self.watch.refresh()
@@ -215,12 +229,13 @@ class MeshService:
         route = self.config.route(path)
         return self._routes[route] if route else self.own_settings
 
-    def snapshot_report(self) -> SnapshotReport:
-        """The list's state and age, for the story of a call."""
-        snapshot = self.watch.snapshot
+    def snapshot_report(self, snapshot: Snapshot | None = None, now: float | None = None) -> SnapshotReport:
+        """The state and age of a list, by default of the latest one now, for the story of a call."""
+        snapshot = self.watch.snapshot if snapshot is None else snapshot
+        now = self.clock() if now is None else now
         cause = snapshot.cause if isinstance(snapshot, Failed) else ""
         listed = snapshot.last if isinstance(snapshot, Failed) else snapshot
-        age = None if listed is None or isinstance(listed, Pending) else max(0.0, self.clock() - listed.at)
+        age = None if listed is None or isinstance(listed, Pending) else max(0.0, now - listed.at)
         return SnapshotReport(snapshot.state, snapshot.source, snapshot.version, age, cause)
 
     def _take_over(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
@@ -230,8 +245,16 @@ class MeshService:
         if self.sticky is not None:
             self.stuck = {self.sticky.value(endpoint): endpoint.key for endpoint in endpoints}
         self.balancer.update(endpoints, self.clock())
+        for follower in list(self._followers):
+            self._tell_follower(follower, before, endpoints)
         if self._checking is not None:
             self._checking.follow(endpoints)
+
+    def _tell_follower(self, follower: Follower, before: Snapshot, endpoints: Sequence[Endpoint]) -> None:
+        known, listed = {e.key for e in before.endpoints}, {e.key for e in endpoints}
+        removed = [endpoint for endpoint in before.endpoints if endpoint.key not in listed]
+        added = [endpoint for endpoint in endpoints if endpoint.key not in known]
+        follower.follow(removed, added)
 
     def _announce(self, before: Snapshot, after: Ready | Empty | Failed) -> None:
         unsaid, self._unsaid = self._unsaid, []
