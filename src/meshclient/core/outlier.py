@@ -47,13 +47,6 @@ class Record:
     good: int = 0
     bad: int = 0
 
-    def succeed(self, now: float) -> Window:
-        """One more success; the window."""
-        window = self.window
-        window.succeed(now)
-        self.good += 1
-        return window
-
     def add(self, now: float, *, failed: bool) -> None:
         """One more."""
         self.window.record(now, failed=failed)

@@ -54,7 +54,9 @@ class RetryBudget:
     def deposit(self, now: float) -> None:
         """A call began."""
         with self._lock:
-            self._slots[self._advance(now)] += self._deposit
+            if now >= self._second + 1:
+                self._advance(now)
+            self._slots[self._second % WINDOW] += self._deposit
 
     def withdraw(self, now: float) -> bool:
         """Spend one retry if there is one, at what it costs now."""

@@ -79,14 +79,16 @@ class Throttle:
         """As `Permit.done`."""
         if mark is Mark.NEUTRAL:
             return
+        window = self._window
         with self._lock:
-            window = self._window
+            if now >= window.until:
+                window.advance(now)
             if mark is Mark.FAILURE:
-                window.record(now, failed=True)
+                window.failures += 1
                 self._streak = 0
                 return
-            window.record(now, failed=False)
-            if window.failures > self._excess * window.successes:
+            window.successes += 1
+            if window.failures and window.failures > self._excess * window.successes:
                 self._ramp(now)
 
     def probability(self, now: float) -> float:

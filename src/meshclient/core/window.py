@@ -3,11 +3,16 @@
 Ten buckets, each a tenth of the span, are added up and forgotten whole (Linkerd's unified breaker). A moving average
 would give a burst of failures nearly no weight, and a sampled window would make the rules that stand on it wrong at
 the few calls a second that many services see.
+
+The latest bucket is not counted by itself: it is what the sums have beyond the others. So that one more, which every
+call adds several times, is one addition.
 """
 
 from __future__ import annotations
 
 BUCKETS = 10
+# Shortens a bucket by as much as the arithmetic may be off, so that its end is never seen too late.
+_EARLY = 1 - 1e-12
 
 
 class Window:
@@ -17,19 +22,19 @@ class Window:
         span: seconds.
 
     Attributes:
-        successes: as of the latest `record`, `advance` or `clear`.
+        successes: as of the latest `record`, `advance` or `clear`. Whoever must be quick may add to it himself, after
+            `advance` where `until` has passed.
         failures: likewise.
+        until: when `advance` has something to do.
     """
 
-    __slots__ = ("_bad", "_good", "_rate", "_slot", "failures", "successes")
+    __slots__ = ("_bad", "_failed", "_good", "_rate", "_slot", "_succeeded", "failures", "successes", "until")
 
     def __init__(self, span: float = 10.0) -> None:
         self._rate = BUCKETS / span
-        self._good = [0] * BUCKETS
-        self._bad = [0] * BUCKETS
         self._slot = 0
-        self.successes = 0
-        self.failures = 0
+        self.until = _EARLY / self._rate
+        self.clear()
 
     @property
     def total(self) -> int:
@@ -38,25 +43,13 @@ class Window:
 
     def record(self, now: float, *, failed: bool) -> None:
         """One attempt ended at `now`, in seconds on a monotonic clock."""
-        slot = int(now * self._rate)
-        if slot > self._slot:
-            self._forget(slot)
         # A clock that steps back counts into the latest bucket.
-        at = self._slot % BUCKETS
+        if now >= self.until:
+            self.advance(now)
         if failed:
-            self._bad[at] += 1
             self.failures += 1
         else:
-            self._good[at] += 1
             self.successes += 1
-
-    def succeed(self, now: float) -> None:
-        """As `record` of one that did not fail."""
-        slot = int(now * self._rate)
-        if slot > self._slot:
-            self._forget(slot)
-        self._good[self._slot % BUCKETS] += 1
-        self.successes += 1
 
     def advance(self, now: float) -> None:
         """Forget what is older than the span; `successes` and `failures` then hold for `now`."""
@@ -68,12 +61,19 @@ class Window:
         """Forget everything."""
         self._good = [0] * BUCKETS
         self._bad = [0] * BUCKETS
+        # What the buckets before the latest one hold.
+        self._succeeded = self._failed = 0
         self.successes = self.failures = 0
 
     def _forget(self, slot: int) -> None:
+        latest = self._slot % BUCKETS
+        self._good[latest] += self.successes - self._succeeded
+        self._bad[latest] += self.failures - self._failed
         for passed in range(max(self._slot, slot - BUCKETS) + 1, slot + 1):
             at = passed % BUCKETS
             self.successes -= self._good[at]
             self.failures -= self._bad[at]
             self._good[at] = self._bad[at] = 0
+        self._succeeded, self._failed = self.successes, self.failures
         self._slot = slot
+        self.until = (slot + 1) / self._rate * _EARLY

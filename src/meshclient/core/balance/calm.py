@@ -8,7 +8,6 @@ differential test (`tests/property/test_core_calm.py`) holds both ways together.
 
 from __future__ import annotations
 
-from math import inf
 from sys import maxsize
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from meshclient.core.balance.pick import Pick
     from meshclient.core.balance.picker import Picker
     from meshclient.core.balance.rotation import Rotation
+    from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
 
 
@@ -42,6 +42,7 @@ class Calm:
     _most: int
     _reweigh_at: float
     _born: float
+    _events: list[Event]
 
     def take(self, now: float, key: str | None = None) -> Node | None:
         """An endpoint for a call's first attempt, counted as in flight; None: ask `pick`, nothing has been changed.
@@ -54,11 +55,12 @@ class Calm:
             or self._dropped
             or now >= self._reweigh_at
             or self._most != maxsize
-            or self._ejections.due != inf
-            or not self._rotation.nodes
+            or self._ejections.queue
         ):
             return None
         with self._lock:
+            if not self._rotation.nodes:
+                return None
             self._held = True
             try:
                 node = self._picker.pick(now, None, key)
@@ -69,7 +71,7 @@ class Calm:
             finally:
                 self._held = False
         if self._notes:
-            self._read_notes()
+            self._tell()
         return node
 
     def give_back(self, node: Node, started: float, latency: float, outcome: Outcome, now: float) -> None:
@@ -77,39 +79,45 @@ class Calm:
 
         Its head came after `latency` seconds; `outcome` is what it says.
         """
-        standing = node.standing
-        if (
-            started < self._born
-            or not node.listed
-            or standing.until is not None
-            or self._failing
-            or self._ejections.watches_latency
-        ):
+        standing, ejections, record = node.standing, self._ejections, node.record
+        with self._lock:
+            calm = not (
+                started < self._born
+                or not node.listed
+                or standing.until is not None
+                or self._failing
+                or ejections.watches_latency
+            )
+            if calm:
+                self._held = True
+                node.pending -= 1
+                self._load.pending -= 1
+                node.waiting -= 1
+                node.begun = node.begun - started if node.waiting else 0.0
+                node.ewma.observe(latency, started + latency)
+                window, fleet = record.window, ejections.fleet
+                if now >= window.until:
+                    window.advance(now)
+                    fleet.window.advance(now)
+                record.good += 1
+                fleet.good += 1
+                fleet.window.successes += 1
+                window.successes += 1
+                if window.failures:
+                    node.blame.succeed(window.failures / window.total)
+                ejections.usual *= 1 + USUAL_STEP if latency > ejections.usual else 1 - USUAL_STEP
+                standing.failures = standing.streak = 0
+                self._held = False
+        if not calm:
             pick = self.pick_of(node, started)
             pick.answer(latency)
             pick.done(outcome, now)
-            return
-        with self._lock:
-            self._held = True
-            node.pending -= 1
-            self._load.pending -= 1
-            node.waiting -= 1
-            node.begun = node.begun - started if node.waiting else 0.0
-            node.ewma.observe(latency, started + latency)
-            window = node.record.succeed(now)
-            self._ejections.fleet.succeed(now)
-            if window.failures:
-                node.blame.succeed(window.failures / window.total)
-            usual = self._ejections.usual
-            self._ejections.usual = usual * (1 + USUAL_STEP) if latency > usual else usual * (1 - USUAL_STEP)
-            standing.failures = standing.streak = 0
-            self._held = False
-        if self._notes:
-            self._read_notes()
+        elif self._notes or self._events or ejections.unsaid:
+            self._tell()
 
     def pick_of(self, node: Node, started: float) -> Pick:
         """The pick that `pick` would have made of a `take`."""
         raise NotImplementedError
 
-    def _read_notes(self) -> None:
+    def _tell(self) -> None:
         raise NotImplementedError

@@ -40,6 +40,7 @@ class Ejections:
         shadow: whether what the rule decides is only written down.
 
     Attributes:
+        queue: when the probes are due, first things first, and of whom.
         fleet: the endings at all endpoints together.
         usual: seconds that an answer takes as a rule.
         watches_latency: whether slow answers may eject.
@@ -53,7 +54,7 @@ class Ejections:
         self.fleet = Record()
         self._slow = Window(SPAN)
         self.usual = UNKNOWN_COST
-        self._due: list[tuple[float, int, Node]] = []
+        self.queue: list[tuple[float, int, Node]] = []
         self._order = count()
         self.watches_latency = outlier is not None and bool(outlier.latency)
         self.unsaid: list[tuple[str, Endpoint]] = []
@@ -61,19 +62,19 @@ class Ejections:
     @property
     def due(self) -> float:
         """When the first probe is due; infinity while there is none."""
-        return self._due[0][0] if self._due else inf
+        return self.queue[0][0] if self.queue else inf
 
     def keep(self, holds: Callable[[Node], bool]) -> None:
         """Forget the probes of endpoints that are gone."""
-        self._due = [entry for entry in self._due if holds(entry[2])]
+        self.queue = [entry for entry in self.queue if holds(entry[2])]
 
     def probe(self, until: float) -> Node | None:
         """The usable endpoint that has been due for longest, if one was due by `until`; its probe is now under way."""
-        for at, (when, _, node) in enumerate(self._due):
+        for at, (when, _, node) in enumerate(self.queue):
             if when > until:
                 break
             if node.usable:
-                del self._due[at]
+                del self.queue[at]
                 node.standing.probing = True
                 return node
         return None
@@ -102,7 +103,7 @@ class Ejections:
         else:
             change = self._judge(outlier, node, pick, verdict.mark, now, room, relieved=relieved)
         if change is not Change.NONE and standing.until is not None:
-            insort(self._due, (standing.until, next(self._order), node))
+            insort(self.queue, (standing.until, next(self._order), node))
         return change
 
     def _judge(  # noqa: PLR0917 - all that there is to know

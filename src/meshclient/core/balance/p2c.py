@@ -35,7 +35,8 @@ def peak_ewma_load(node: Node, now: float) -> float:
     ewma, blame = node.ewma, node.blame
     cost = ewma.cost
     if (age := now - ewma.stamp) > 0:
-        cost *= max(1 - age / TAU, LEAST)
+        left = 1 - age / TAU
+        cost *= left if left > LEAST else LEAST
     if node.waiting and (age := now - node.begun / node.waiting) > cost:
         cost = age
     if blame.weight:

@@ -41,12 +41,14 @@ class PeakEwma:
 
     def observe(self, seconds: float, now: float) -> None:
         """Take in an answer that took `seconds`: a slower one counts in full, a faster one by the time passed."""
+        gap = now - self.stamp
         if seconds > self.cost:
             self.cost = seconds
         else:
-            weight = max(1 - max(now - self.stamp, SHORTEST_GAP) / TAU, 0.0)
-            self.cost = self.cost * weight + seconds * (1 - weight)
-        self.stamp = max(self.stamp, now)
+            weight = 1 - (gap if gap > SHORTEST_GAP else SHORTEST_GAP) / TAU
+            self.cost = self.cost * weight + seconds * (1 - weight) if weight > 0 else seconds
+        if gap > 0:
+            self.stamp = now
 
     def expect(self, seconds: float, now: float) -> None:
         """An attempt failed after `seconds`: an answer will not come sooner than that, and perhaps later."""
