@@ -39,3 +39,6 @@ compile "$@" $ours $groups --group build --group dev --extra yaml --output-file 
 # shellcheck disable=SC2086
 compile "$@" $ours --group build --extra yaml --constraint constraints/dev.txt \
     --output-file constraints/runtime.txt pyproject.toml
+# shellcheck disable=SC2086
+compile "$@" $ours --group build --group bench --constraint constraints/runtime.txt \
+    --output-file constraints/bench.txt pyproject.toml

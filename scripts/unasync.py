@@ -48,11 +48,12 @@ RULES = (
     Rule(r"\bAsyncByteStream\b", "SyncByteStream"),
     Rule(r"\bAsync(?=[A-Z])", ""),
     Rule(r"\b__a(?=(?:enter|exit|iter|next)__)", "__"),
-    Rule(r"\ba(?=(?:close|next)\b)", ""),
+    Rule(r"\ba(?=(?:close|next|read)\b)", ""),
     Rule(r"\basync_(?=[a-z])", ""),
     Rule(r"\bhandle_async_request\b", "handle_request"),
     Rule(r"(?<=[\w.])_async(?=_|\b)", "_sync"),
     Rule(r"\basynchronous\b", "synchronous"),
+    Rule(r"\bengine\.aio\b", "engine.blocking"),
 )
 
 

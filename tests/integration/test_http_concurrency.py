@@ -55,8 +55,8 @@ def test_a_thousand_tasks_with_random_cancellations(backends: Backends) -> None:
             for task in rng.sample(tasks, 500):
                 asyncio.get_running_loop().call_later(rng.random(), task.cancel)
             results = await asyncio.gather(*tasks, return_exceptions=True)
-            kinds = {type(result) for result in results}
-            assert kinds <= {httpx.Response, asyncio.CancelledError}, kinds
+            odd = [r for r in results if not isinstance(r, httpx.Response | asyncio.CancelledError)]
+            assert not odd, odd
             assert len([result for result in results if isinstance(result, httpx.Response)]) >= 500
             assert pending(client) == 0
             assert [status.failures for status in statuses(client)] == [0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ def wait_for_list(client: Any, *urls: str) -> None:
         seen = service.snapshot
 
 
-def test_idle_connections_to_it_are_closed_with_their_keep_alive(face: Face, tmp_path: Path) -> None:
+def test_idle_connections_to_it_are_closed_at_once(face: Face, tmp_path: Path) -> None:
     left = threading.Event()
 
     def serve(connection: Connection) -> None:
@@ -52,16 +53,14 @@ def test_idle_connections_to_it_are_closed_with_their_keep_alive(face: Face, tmp
     listed = Listed(tmp_path)
     with RawServer(serve) as goes, RawServer(always(OK)) as stays:
         listed.write(goes.url)
-        client = face.client(f"file://{listed.path}", limits=httpx.Limits(keepalive_expiry=0.2))
+        client = face.client(f"file://{listed.path}", limits=httpx.Limits(keepalive_expiry=None))
         assert face.run(client.get("http://orders/a")).text == "ok"
         listed.write(stays.url)
         wait_for_list(client, stays.url)
-        assert not left.is_set()
-        end = time.monotonic() + BOUND
-        # httpx looks after its connections when it is used.
-        while not left.wait(0.05):
-            assert face.run(client.get("http://orders/a")).extensions["mesh"].attempts[0].endpoint.url == stays.url
-            assert time.monotonic() < end, "the connection to the endpoint that left is still open"
+        if face.is_async:
+            # Nothing is called any more, but a connection belongs to its loop, which has to run.
+            face.run(asyncio.to_thread(left.wait, BOUND))
+        assert left.wait(BOUND)
 
 
 def test_what_is_in_flight_to_it_ends_undisturbed(tmp_path: Path) -> None:

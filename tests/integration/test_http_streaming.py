@@ -34,7 +34,7 @@ def cut(connection: Connection) -> None:
 def test_pending_until_the_body_is_read(face: Face, backends: Backends) -> None:
     [backend] = backends(1)
     client = face.orders(backend.url)
-    with face.stream(client, "GET", "http://orders/stream?chunks=3&size=10") as response:
+    with face.stream(client, "GET", "http://orders/stream?chunks=3&size=10&delay=0.05") as response:
         assert pending(client) == 1
         chunks = face.chunks(response)
         next(chunks)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _KEYLESS = frozenset({"p2c", "round_robin", "weighted_random", "least_request"})
 # The one policy that stands in a table of its own.
 GUARD = "guard"
+# What only the connections of our own engine keep.
+OWN_ENGINE: tuple[Path, ...] = (("connections", "per_endpoint"), ("connections", "warm"), ("max_response",))
 # Fleets that the arithmetic of ejection and panic is tried on.
 _LARGEST = 100
 
@@ -66,6 +68,9 @@ class _Search:
         self._ejection(place, service)
         self._key(place, service)
         self._shadow(place, service)
+        self._engine(place, service)
+        self._verified(place, service)
+        self._room(place, service)
 
     def times(self, place: Path, config: ServiceConfig | RouteConfig) -> None:
         if config.deadline is None:
@@ -134,6 +139,34 @@ class _Search:
             if off or (policy == "throttle" and service.circuit is not None):
                 why = "is off" if off else "gives way to the circuit"
                 self.lines.append(f"{self._said(place, 'shadow')} names {policy}, which {why}: there is nothing to see")
+
+    def _engine(self, place: Path, service: ServiceConfig) -> None:
+        chosen: Path = ("engine",) if service.engine == "httpx" else ("http2",)
+        if service.engine == "builtin" and not service.http2:
+            return
+        for key in OWN_ENGINE:
+            if (*place, *key) in self.leaves and self.settings[*place, *key].value:
+                self.lines.append(
+                    f"{self._said(place, *key)} means nothing with {self._said(place, *chosen)}, whose connections are "
+                    "those of httpx's transport: leave one of them out"
+                )
+
+    def _verified(self, place: Path, service: ServiceConfig) -> None:
+        if service.tls is not None and not service.tls.verify and service.tls.ca and self._speaks(place, "tls"):
+            said = f"{self._said(place, 'tls', 'ca')} is trusted for nothing with {self._said(place, 'tls', 'verify')}"
+            self.lines.append(f"{said}: leave verify out, and certificates are checked by that authority")
+
+    def _room(self, place: Path, service: ServiceConfig) -> None:
+        limit, connections = service.limit, service.connections
+        if limit is None or not self._speaks(place, "limit", "connections"):
+            return
+        for calls, most, key, room in (
+            (limit.concurrency, connections.total, "concurrency", "total"),
+            (limit.endpoint, connections.per_endpoint, "endpoint", "per_endpoint"),
+        ):
+            if calls > most > 0:
+                said = f"{self._said(place, 'limit', key)} is more than {self._said(place, 'connections', room)}"
+                self.lines.append(f"{said}: calls that are let in wait for a connection; lower {key} or raise {room}")
 
     def _speaks(self, place: Path, *tables: str) -> bool:
         """Whether anything of these tables is said at this very place."""

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from meshclient.config.kinds import Kind, Spelled
 from meshclient.config.layers import Reading
 from meshclient.config.origin import Layer, Origin, Path
-from meshclient.config.schema import DEFAULTS, DISCOVERY, ROOT, SERVICE, TELEMETRY, Table
+from meshclient.config.schema import ROOT, SERVICE, Table
 from meshclient.config.shape import folded_name
 from meshclient.model.service import ServiceName
 
@@ -52,8 +52,7 @@ class Environment:
 def variables(services: Iterable[str]) -> dict[str, list[Path]]:
     """Every variable there is for these services, with the places it sets; several where names fold into one."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    tables = {"discovery": DISCOVERY, "telemetry": TELEMETRY, "defaults": DEFAULTS}
-    for path in [*_paths(ROOT, ()), *(path for key, table in tables.items() for path in _paths(table, (key,)))]:
+    for path in _paths(ROOT, ()):
         found[PREFIX + "__".join(path).upper()].append(path)
     for service in services:
         own = _SERVICES + folded_name(service).upper()
@@ -94,10 +93,9 @@ def nested(path: Path, value: object) -> object:
 def _paths(table: Table, parent: Path) -> Iterator[Path]:
     for key, node in table.keys.items():
         path = (*parent, key)
-        if isinstance(node, Kind):
+        if isinstance(node, Kind) or (isinstance(node, Table) and node.switch):
             yield path
-        elif isinstance(node, Table) and node.switch:
-            yield path
+        if isinstance(node, Table):
             yield from _paths(node, path)
 
 

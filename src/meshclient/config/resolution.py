@@ -15,8 +15,8 @@ from typing import Any
 from meshclient.config.kinds import Kind, Written
 from meshclient.config.layers import Leaf, names
 from meshclient.config.origin import DEFAULT, Origin, Path, dotted
-from meshclient.config.schema import DEFAULTS, DISCOVERY, ROOT, ROUTE, SERVICE, TELEMETRY, Table
-from meshclient.config.shape import DiscoveryConfig, MeshConfig, RouteConfig, ServiceConfig, TelemetryConfig
+from meshclient.config.schema import ROOT, ROUTE, SERVICE, Table
+from meshclient.config.shape import MeshConfig, RouteConfig, ServiceConfig
 
 _DEFAULTS: Path = ("defaults",)
 
@@ -54,14 +54,7 @@ class Resolution:
     def mesh(self, unspelled: frozenset[str]) -> MeshConfig:
         """The whole configuration."""
         services = {name: self._service(name) for name in names(self.leaves, ("services",))}
-        config = MeshConfig(
-            **self._values(ROOT, ((),)),
-            discovery=DiscoveryConfig(**self._values(DISCOVERY, (("discovery",),))),
-            telemetry=TelemetryConfig(**self._values(TELEMETRY, (("telemetry",),))),
-            defaults=ServiceConfig(**self._values(DEFAULTS, (_DEFAULTS,))),
-            services=MappingProxyType(services),
-            unspelled=unspelled,
-        )
+        config = MeshConfig(**self._values(ROOT, ((),)), services=MappingProxyType(services), unspelled=unspelled)
         if config.mode == "on-demand":
             for place, service in ((_DEFAULTS, config.defaults), *((("services", n), s) for n, s in services.items())):
                 self._unfollowed(place, service)
@@ -93,8 +86,8 @@ class Resolution:
             inner = tuple((*place, key) for place in places)
             if isinstance(node, Kind):
                 found[key] = self._value(node, inner, getattr(table.shape(), key))
-            elif isinstance(node, Table) and node.switch:
-                found[key] = self._policy(node, inner)
+            elif isinstance(node, Table):
+                found[key] = self._table(node, inner)
         return found
 
     def _value(self, kind: Kind, places: tuple[Path, ...], default: object) -> object:
@@ -102,7 +95,7 @@ class Resolution:
         self.settings[places[0]] = Setting(dotted(places[0]), kind.write(leaf.value), leaf.origin)
         return leaf.value
 
-    def _policy(self, table: Table, places: tuple[Path, ...]) -> object | None:
+    def _table(self, table: Table, places: tuple[Path, ...]) -> object | None:
         path = places[0]
         switch = self._nearest(places)
         if switch is None and table.off and not self._speaks(table, places):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from meshclient.config import kinds, policy_kinds
+from meshclient.config import kinds, policy_kinds, wire_kinds
 from meshclient.config.faults_schema import FAULTS
 from meshclient.config.kinds import Kind
 from meshclient.config.policy_shape import (
@@ -25,6 +25,7 @@ from meshclient.config.policy_shape import (
 from meshclient.config.shape import DiscoveryConfig, MeshConfig, ServiceConfig, TelemetryConfig
 from meshclient.config.traffic_schema import TRAFFIC_KEYS
 from meshclient.config.traffic_shape import TrafficConfig
+from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
 
@@ -156,6 +157,22 @@ _HEALTH = Table(
     switch=True,
     off=True,
 )
+_TLS = Table(
+    TlsConfig,
+    {
+        "ca": wire_kinds.FILE,
+        "cert": wire_kinds.FILE,
+        "key": wire_kinds.FILE,
+        "identity": wire_kinds.IDENTITY,
+        "verify": kinds.SWITCH,
+    },
+    switch=True,
+    off=True,
+)
+_CONNECTIONS = Table(
+    ConnectionsConfig,
+    {"per_endpoint": kinds.PLACE, "total": kinds.PLACE, "idle": kinds.BOUND, "warm": kinds.SWITCH},
+)
 _DEFAULTS: Mapping[str, Node] = {
     **_TIMES,
     "connect_timeout": kinds.BOUND,
@@ -174,6 +191,11 @@ _DEFAULTS: Mapping[str, Node] = {
     "limit": _LIMIT,
     "hedge": _HEDGE,
     "shadow": policy_kinds.SHADOW,
+    "engine": wire_kinds.ENGINE,
+    "http2": kinds.SWITCH,
+    "tls": _TLS,
+    "connections": _CONNECTIONS,
+    "max_response": wire_kinds.SIZE,
 }
 _TRAFFIC = Table(TrafficConfig, TRAFFIC_KEYS, switch=True, off=True)
 ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY})

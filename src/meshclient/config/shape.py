@@ -24,6 +24,7 @@ from meshclient.config.policy_shape import (
     SubsetConfig,
     ThrottleConfig,
 )
+from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from meshclient.model.service import ServiceName
 
 Mode = Literal["background", "on-demand"]
+EngineName = Literal["builtin", "httpx"]
+
+_CONNECTIONS = ConnectionsConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ class ServiceConfig:
         limit: the policy, or None for none.
         hedge: the policy, or None for none.
         shadow: policies that only report what they would have done.
+        engine: whose connections are used: our own, or those of httpx's transport.
+        http2: whether HTTP/2 is offered to https endpoints; httpx's transport speaks it.
+        tls: how https endpoints are verified, or None for what holds without a mesh, with the service's name.
+        connections: which are kept.
+        max_response: bytes of a response's body at most, both as it comes and decoded; 0 for any number.
         traffic: where its calls go, or None where all go the same way.
         faults: faults on purpose, for trials.
         endpoints: where the service listens, instead of what a resolver says; empty: ask the resolver.
@@ -111,6 +120,11 @@ class ServiceConfig:
     limit: LimitConfig | None = None
     hedge: HedgeConfig | None = None
     shadow: tuple[str, ...] = ()
+    engine: EngineName = "builtin"
+    http2: bool = False
+    tls: TlsConfig | None = None
+    connections: ConnectionsConfig = _CONNECTIONS
+    max_response: int = 0
     traffic: TrafficConfig | None = None
     faults: tuple[FaultRule, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()

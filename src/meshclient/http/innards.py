@@ -10,24 +10,29 @@ httpx where anything differs, it says no, and every call takes httpx's own road:
 
 from __future__ import annotations
 
-import logging
+import copyreg
+from datetime import timedelta
 from enum import Enum, auto
+from functools import lru_cache
 from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 import httpx
-from httpx._client import ClientState, UseClientDefault
+
+from meshclient.http.plain.drained import AsyncDrained, Drained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
 
     from httpx._types import QueryParamTypes
 
-    Client = httpx.Client | httpx.AsyncClient
+    from meshclient.http.decoding import BoundedDecoder
+    from meshclient.http.plain.call import PlainCall
 
-LOGGER: Final = logging.getLogger("httpx")
-UNSET: Final = UseClientDefault
+Client: TypeAlias = "httpx.Client | httpx.AsyncClient"
+# Whatever is missing from another version of httpx is found missing on first use, not when this is imported.
+_STATES: Any = getattr(getattr(httpx, "_client", None), "ClientState", None)
+_UNOPENED, _OPENED, _CLOSED = (getattr(_STATES, name, None) for name in ("UNOPENED", "OPENED", "CLOSED"))
 _NO_HOOKS: Final[dict[str, list[object]]] = {"request": [], "response": []}
 # What a plain call passes by. Whoever replaces one of these wants it to be called.
 _BYPASSED: Final = (
@@ -46,6 +51,10 @@ class Look(Enum):
     UNFIT = auto()
 
 
+# An attribute of an Enum costs as much as the rest of a look.
+SAME, CHANGED, UNFIT = Look
+
+
 class Standing:
     """A client's settings as they are now; later it tells whether they still are.
 
@@ -54,11 +63,10 @@ class Standing:
         timeouts: seconds by phase.
     """
 
-    __slots__ = ("_base_url", "_build", "_params", "_send", "_timeout", "fields", "timeouts")
+    __slots__ = ("_base_url", "_build", "_params", "_send", "fields", "timeouts")
 
     def __init__(self, client: Client) -> None:
         self.fields = list(client._headers._list)
-        self._timeout = client._timeout
         self.timeouts = client._timeout.as_dict()
         self._params = client._params
         self._base_url = client._base_url
@@ -77,12 +85,11 @@ class Standing:
             or type(jar) is not CookieJar
             or (jar._cookies and any(True for _ in jar))  # type: ignore[attr-defined]
         ):
-            return Look.UNFIT
+            return UNFIT
         if (
-            client._state is not ClientState.OPENED
+            client._state is not _OPENED
             or client._headers._list != self.fields
-            or client._timeout is not self._timeout
-            or self._timeout.__dict__ != self.timeouts
+            or client._timeout.__dict__ != self.timeouts
             or client._params is not self._params
             or client._base_url is not self._base_url
             or type(client).send is not self._send
@@ -90,21 +97,23 @@ class Standing:
             or "send" in client.__dict__
             or "build_request" in client.__dict__
         ):
-            return Look.UNFIT if client._state is ClientState.CLOSED else Look.CHANGED
-        return Look.SAME
+            return UNFIT if client._state is _CLOSED else CHANGED
+        return SAME
 
 
 def overridden(client: Client) -> bool:
     """Whether somebody replaced a part of httpx's road that a plain call would pass by."""
     own = vars(client)
     methods = ((name, getattr(type(client), name, None)) for name in _BYPASSED)
-    return any(name in own or not str(getattr(method, "__module__", "")).startswith(_OWNERS) for name, method in methods)
+    return any(
+        name in own or not str(getattr(method, "__module__", "")).startswith(_OWNERS) for name, method in methods
+    )
 
 
 def open_client(client: Client) -> None:
     """Put down that `client` has sent something; its ``with`` block then raises, as after httpx's own calls."""
-    if client._state is ClientState.UNOPENED:
-        client._state = ClientState.OPENED
+    if client._state is _UNOPENED:
+        client._state = _OPENED  # type: ignore[assignment]
 
 
 def merged_url(client: Client, url: httpx.URL | str) -> httpx.URL:
@@ -115,11 +124,6 @@ def merged_url(client: Client, url: httpx.URL | str) -> httpx.URL:
 def merged_params(client: Client, params: QueryParamTypes | None) -> QueryParamTypes | None:
     """`params` over the client's own. Raises what httpx raises."""
     return client._merge_queryparams(params)
-
-
-def default_encoding(client: Client) -> Any:
-    """What the client takes text for that names no charset."""
-    return client._default_encoding
 
 
 def redirect(client: Client, request: httpx.Request, response: httpx.Response) -> httpx.Request:
@@ -153,6 +157,145 @@ def make_request(
     return request
 
 
-def set_decoder(response: httpx.Response, decoder: Any) -> None:
-    """Have `response` decoded by `decoder`, which has httpx's interface of one, instead of what its headers name."""
-    response._decoder = decoder
+@lru_cache(maxsize=256)
+def _charset(content_type: str) -> str | None:
+    headers = httpx.Headers({"Content-Type": content_type}, encoding="utf-8")
+    return httpx.Response(200, headers=headers).charset_encoding
+
+
+class FilledResponse(httpx.Response):
+    """A response that was here as a whole when it was made; read, closed, and with the rest made when it is looked at.
+
+    Pickled, it is an httpx.Response.
+    """
+
+    __slots__ = ("_call", "_more", "_raw", "_reason", "_seconds", "_version")
+    _call: PlainCall
+    _more: Callable[[], dict[str, Any]] | None
+    _raw: list[tuple[bytes, bytes]]
+    _reason: bytes
+    _seconds: float
+    _version: str
+
+    is_closed = True
+    is_stream_consumed = True
+    next_request = None
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as httpx has them
+        fill = _LAZY.get(name)
+        if fill is None:
+            msg = f"'Response' object has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=self)
+        # Whoever looks from two threads at a time sees one object.
+        return self.__dict__.setdefault(name, fill(self))
+
+    def raise_for_status(self) -> httpx.Response:
+        """As httpx's, which wants a request even where nothing is wrong."""
+        if 200 <= self.status_code <= 299 and "_request" not in self.__dict__:
+            return self
+        return super().raise_for_status()
+
+    @property
+    def charset_encoding(self) -> str | None:
+        """As httpx's, which parses the same few content types over and over."""
+        content_type = self.headers.get("Content-Type")
+        return None if content_type is None else _charset(content_type)
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *_LAZY}
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        # Not `__newobj__`, which insists on this class.
+        return copyreg._reconstructor, (httpx.Response, object, None), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> dict[str, Any]:
+        for name in _LAZY.keys() - {"extensions", "stream"}:
+            getattr(self, name)
+        constant = {"is_stream_consumed": self.is_stream_consumed, "next_request": self.next_request}
+        return constant | super().__getstate__()
+
+
+def _headers(response: FilledResponse) -> httpx.Headers:
+    return make_headers([(name, value.rstrip(b" \t")) for name, value in response._raw])
+
+
+def _extensions(response: FilledResponse) -> dict[str, Any]:
+    known = {"http_version": b"HTTP/" + response._version.encode("ascii"), "reason_phrase": response._reason}
+    return known if response._more is None else known | response._more()
+
+
+_LAZY: Final[dict[str, Callable[[FilledResponse], object]]] = {
+    "_elapsed": lambda response: timedelta(seconds=response._seconds),
+    "_request": lambda response: response._call.request(),
+    "extensions": _extensions,
+    "headers": _headers,
+    "history": lambda _: [],
+    "stream": lambda response: Drained() if response._call.blocking else AsyncDrained(),
+}
+
+
+def make_response(  # noqa: PLR0917 - in the hot path of every call, where keywords cost
+    call: PlainCall,
+    status: int,
+    reason: bytes,
+    version: str,
+    raw: list[tuple[bytes, bytes]],
+    body: bytes,
+    seconds: float,
+    extensions: Callable[[], dict[str, Any]] | None,
+    client: Client,
+) -> httpx.Response:
+    """What httpx makes of a response that it has read, whose body is not encoded."""
+    response = FilledResponse.__new__(FilledResponse)
+    response.status_code = status
+    response.default_encoding = client._default_encoding
+    response._content = body
+    response._num_bytes_downloaded = len(body)
+    response._call = call
+    response._raw = raw
+    response._reason = reason
+    response._version = version
+    response._seconds = seconds
+    response._more = extensions
+    return response
+
+
+def decode(response: httpx.Response) -> None:
+    """Undo the content coding of `response`. Raises httpx.DecodingError."""
+    decoder = response._get_content_decoder()
+    # Of no bytes nothing comes off the wire, and a decoder that has seen nothing misses nothing.
+    content = decoder.decode(response._content) if response._content else b""
+    response._content = content + decoder.flush()
+
+
+def set_decoder(response: httpx.Response, decoder: BoundedDecoder) -> None:
+    """Have `response` decoded by `decoder` instead of what its headers name."""
+    response._decoder = decoder  # type: ignore[assignment]
+
+
+def follow(client: httpx.Client, response: httpx.Response) -> httpx.Response:
+    """Go where the redirect `response` leads, and on, as httpx does, until there is an answer."""
+    request, response.next_request = response.next_request, None
+    if request is None:
+        return response
+    last = client._send_handling_redirects(request, follow_redirects=True, history=[response])
+    try:
+        last.read()
+    except BaseException:
+        last.close()
+        raise
+    return last
+
+
+async def async_follow(client: httpx.AsyncClient, response: httpx.Response) -> httpx.Response:
+    """`follow` in the other colour."""
+    request, response.next_request = response.next_request, None
+    if request is None:
+        return response
+    last = await client._send_handling_redirects(request, follow_redirects=True, history=[response])
+    try:
+        await last.aread()
+    except BaseException:
+        await last.aclose()
+        raise
+    return last

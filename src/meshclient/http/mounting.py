@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import httpx
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Collection
 
     from httpx._utils import URLPattern
@@ -38,3 +41,11 @@ def mount_mesh(client: _Transports[T], wrap: Callable[[T, T], T], own: Collectio
     for pattern, transport in list(client._mounts.items()):  # noqa: SLF001
         if transport is not None and pattern.pattern not in own:
             client._mounts[pattern] = wrap(direct, transport)  # noqa: SLF001
+
+
+def direct_transport(client: _Transports[T]) -> tuple[T, ssl.SSLContext]:
+    """What httpx made to send requests without a proxy, and the context for TLS that it made for it."""
+    transport = client._transport  # noqa: SLF001
+    pool = getattr(transport, "_pool", None)
+    context = getattr(pool, "_ssl_context", None)
+    return transport, context or httpx.create_ssl_context()

@@ -109,6 +109,47 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             ],
         ),
         (
+            "[defaults]\nengine = 'httpx'\nmax_response = '1MB'",
+            [
+                (
+                    "defaults.max_response 1MB ~ means nothing with defaults.engine httpx ~, whose connections are "
+                    "those of httpx's transport: leave one of them out"
+                )
+            ],
+        ),
+        (
+            "[services.orders]\nhttp2 = true\nconnections = { per_endpoint = 2, warm = true }",
+            [
+                (
+                    f"services.orders.connections.{said} ~ means nothing with services.orders.http2 True ~, whose "
+                    "connections are those of httpx's transport: leave one of them out"
+                )
+                for said in ("per_endpoint 2", "warm True")
+            ],
+        ),
+        (
+            "[services.orders.tls]\nverify = false\nca = 'ca.pem'",
+            [
+                (
+                    "services.orders.tls.ca ca.pem ~ is trusted for nothing with services.orders.tls.verify False ~: "
+                    "leave verify out, and certificates are checked by that authority"
+                )
+            ],
+        ),
+        (
+            "[defaults]\nlimit = { concurrency = 2000, endpoint = 9 }\nconnections = { per_endpoint = 8 }",
+            [
+                (
+                    "defaults.limit.concurrency 2000 ~ is more than defaults.connections.total 1024 (default): calls "
+                    "that are let in wait for a connection; lower concurrency or raise total"
+                ),
+                (
+                    "defaults.limit.endpoint 9 ~ is more than defaults.connections.per_endpoint 8 ~: calls that are "
+                    "let in wait for a connection; lower endpoint or raise per_endpoint"
+                ),
+            ],
+        ),
+        (
             "[services.orders]\nshadow = ['guard']",
             ["services.orders.shadow ('guard',) ~ names guard, which is off: there is nothing to see"],
         ),
@@ -139,6 +180,11 @@ def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, te
             "[services.orders]\nshadow = ['guard']\n[services.orders.traffic]\nsplit = { v1 = 9, v2 = 1 }\n"
             "variants = { v2 = { tags = ['v2'] } }\nguard = { variant = 'v2' }"
         ),
+        # A rule for all with an exception.
+        "[defaults]\nmax_response = '1MB'\n[defaults.connections]\nwarm = true\n[services.orders]\nhttp2 = true",
+        "[services.orders]\nhttp2 = true\nconnections = { total = 8, warm = false }",
+        "[services.orders]\ntls = { verify = false, identity = 'a' }",
+        "[services.orders]\nlimit = { concurrency = 2000 }\nconnections = { total = 0 }",
     ],
 )
 def test_what_fits_is_not_mentioned(tmp_path: Path, text: str) -> None:
@@ -146,10 +192,14 @@ def test_what_fits_is_not_mentioned(tmp_path: Path, text: str) -> None:
 
 
 def test_who_only_inherits_is_not_told_again(tmp_path: Path) -> None:
-    text = "[defaults]\nattempt_timeout = '9s'\ndeadline = '2s'\n[defaults.ejection]\npanic = 1\n[services.orders]\n"
+    text = "[defaults]\nattempt_timeout = '9s'\ndeadline = '2s'\n[defaults.ejection]\npanic = 1\n"
+    text += "[defaults.limit]\nconcurrency = 9\n[defaults.connections]\ntotal = 8\n"
+    text += "[defaults.tls]\nverify = false\nca = 'x'\n[services.orders]\n"
     assert [line.split()[0] for line in warnings(tmp_path, text)] == [
         "defaults.attempt_timeout",
         "defaults.ejection.max_ejected",
+        "defaults.tls.ca",
+        "defaults.limit.concurrency",
     ]
 
 

@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshclient.http import decoding
+from meshclient.http import codings
 from meshclient.http.decoding import bounded_decoder
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Old:
 
 
 def test_an_old_brotli_is_fed_in_sips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "import_module", lambda _: Old)
+    monkeypatch.setattr(codings, "import_module", lambda _: Old)
     data = bytes(range(256)) * 100
     decoder = bounded_decoder("br", len(data))
     assert decoder.decode(brotli.compress(data)) + decoder.flush() == data
@@ -164,6 +164,6 @@ def test_what_has_no_package_here_is_passed_over(monkeypatch: pytest.MonkeyPatch
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(decoding, "import_module", missing)
+    monkeypatch.setattr(codings, "import_module", missing)
     decoder = bounded_decoder("br", 9)
     assert decoder.decode(b"as it is") + decoder.flush() == b"as it is"

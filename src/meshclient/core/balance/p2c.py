@@ -36,7 +36,7 @@ def peak_ewma_load(node: Node, now: float) -> float:
     cost = ewma.cost
     if (age := now - ewma.stamp) > 0:
         left = 1 - age / TAU
-        cost *= left if left > LEAST else LEAST
+        cost *= left if left > LEAST else LEAST  # noqa: FURB136 - max is called, and this is not
     if node.waiting and (age := now - node.begun / node.waiting) > cost:
         cost = age
     if blame.weight:

@@ -45,7 +45,8 @@ class PeakEwma:
         if seconds > self.cost:
             self.cost = seconds
         else:
-            weight = 1 - (gap if gap > SHORTEST_GAP else SHORTEST_GAP) / TAU
+            gap_seen = gap if gap > SHORTEST_GAP else SHORTEST_GAP  # noqa: FURB136 - max is called, and this is not
+            weight = 1 - gap_seen / TAU
             self.cost = self.cost * weight + seconds * (1 - weight) if weight > 0 else seconds
         if gap > 0:
             self.stamp = now

@@ -9,8 +9,10 @@ import httpx
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._async.driver import AsyncDriver
 from meshclient.http._async.injecting import AsyncInjectingTransport
+from meshclient.http._async.lanes import AsyncLanes
 from meshclient.http._async.steering import AsyncSteering
 from meshclient.http._async.wire import AsyncRoutedWire
+from meshclient.http.begun import BEGUN
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from meshclient.http._async.wire import AsyncWire
     from meshclient.mesh import Mesh, MeshService
 
 
@@ -30,8 +33,9 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
 
     Args:
         mesh: what is known of services; it stays open when the transport is closed.
-        transport: sends a request to an address; httpx's own by default. Closed with this one.
+        transport: sends a request to an address; by default connections of our own. Closed with this one.
         passthrough: sends requests that are not for a service, if not `transport`. Closed with this one.
+        lanes: instead of `transport`: the ways to services. Closed with this one.
 
     Raises from its requests, beside httpx's own errors: ServiceNotFound, NoEndpoints and ResolverUnavailable (each
     also an httpx.ConnectError), DeadlineExceeded (also an httpx.TimeoutException), ConfigError.
@@ -43,10 +47,15 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         passthrough: httpx.AsyncBaseTransport | None = None,
+        lanes: AsyncLanes | None = None,
     ) -> None:
         self._mesh = mesh
-        self._wire = httpx.AsyncHTTPTransport() if transport is None else transport
-        self._passthrough = self._wire if passthrough is None else passthrough
+        if transport is None:
+            lanes = lanes or AsyncLanes()
+            transport = lanes.passthrough
+        self._lanes = lanes
+        self._wire = transport
+        self._passthrough = transport if passthrough is None else passthrough
         self._steering = AsyncSteering()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -63,10 +72,16 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         return await self._steering.send(request, service, branches, self._mesh, self._call)
 
     async def _call(self, request: httpx.Request, service: MeshService) -> httpx.Response:
-        wire, injection = self._wire, service.injection
-        if injection is not None:
-            wire = AsyncInjectingTransport(wire, injection, service.uniform)
-        return await AsyncDriver(request, service, call_options(request, service), AsyncRoutedWire(wire)).run()
+        begun = request.extensions.pop(BEGUN, None)
+        options = call_options(request, service) if begun is None else begun.options
+        return await AsyncDriver(request, service, options, self._way(request, service), begun).run()
+
+    def _way(self, request: httpx.Request, service: MeshService) -> AsyncWire:
+        way = AsyncRoutedWire(self._wire) if self._lanes is None else self._lanes.wire(service, request)
+        injection = service.injection
+        if injection is None:
+            return way
+        return AsyncRoutedWire(AsyncInjectingTransport(way.transport, injection, service.uniform))
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
@@ -81,6 +96,8 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         traceback: TracebackType | None = None,
     ) -> None:
         await self._steering.aclose()
+        if self._lanes is not None:
+            await self._lanes.aclose()
         await self._wire.__aexit__(exc_type, exc_value, traceback)
         if self._passthrough is not self._wire:
             await self._passthrough.__aexit__(exc_type, exc_value, traceback)
@@ -88,6 +105,8 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the underlying transports."""
         await self._steering.aclose()
+        if self._lanes is not None:
+            await self._lanes.aclose()
         await self._wire.aclose()
         if self._passthrough is not self._wire:
             await self._passthrough.aclose()

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class AsyncWire(Protocol):
-    """Sends one attempt."""
+    """Sends one attempt.
+
+    Attributes:
+        transport: sends a request to the address in its URL, over the same connections.
+    """
+
+    @property
+    def transport(self) -> httpx.AsyncBaseTransport: ...
 
     async def send(  # noqa: PLR0917 - all of an attempt
         self,

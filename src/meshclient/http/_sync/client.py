@@ -3,20 +3,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from meshclient.engine.tls import AdoptedContext
 from meshclient.errors import ConfigError
+from meshclient.http._sync.lanes import Lanes
+from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.transport import MeshTransport
-from meshclient.http.mounting import mount_mesh
+from meshclient.http.innards import follow
+from meshclient.http.mocking import mocked
+from meshclient.http.mounting import direct_transport, mount_mesh
 from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import Self, Unpack
+    from typing import Literal, Self, Unpack
+
+    from httpx._client import UseClientDefault
+    from httpx._types import (
+        AuthTypes,
+        CookieTypes,
+        HeaderTypes,
+        QueryParamTypes,
+        RequestContent,
+        RequestData,
+        RequestExtensions,
+        RequestFiles,
+        TimeoutTypes,
+    )
 
     from meshclient.discovery.resolver import Resolver
     from meshclient.http.arguments import ClientArguments
@@ -39,6 +57,8 @@ class Client(httpx.Client):
         state_dir: see `Mesh`.
         discovery: see `Mesh`.
         observers: see `Mesh`.
+        engine: "builtin" for connections of our own, or "httpx" for those of httpx's transport; by default as the
+            mesh's ``[defaults]`` say. With `transport` or ``http2`` among httpx's arguments it is always httpx's.
         arguments: httpx.Client's own.
 
     Raises ConfigError for a wrong value, PluginError where a resolver's plugin is missing.
@@ -56,6 +76,7 @@ class Client(httpx.Client):
         state_dir: Path | str | None = None,
         discovery: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
+        engine: Literal["builtin", "httpx"] | None = None,
         **arguments: Unpack[ClientArguments],
     ) -> None:
         settings = (resolver, defaults, services, domains, mode, state_dir, discovery, observers or None)
@@ -74,11 +95,85 @@ class Client(httpx.Client):
             discovery=discovery,
             observers=observers,
         )
+        self._road: ShortRoad | None = None
+        self._lanes = self._lay(engine or self.mesh.config.defaults.engine, arguments)
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
+            if self._lanes is not None and not arguments.get("mounts"):
+                self._road = ShortRoad(self.mesh, self._lanes, self)
+
+    def _lay(self, engine: str, arguments: ClientArguments) -> Lanes | None:
+        if engine not in {"builtin", "httpx"}:
+            msg = f'engine is {engine!r}: write "builtin" or "httpx"'
+            raise ConfigError(msg)
+        own = arguments.get("transport") is None and arguments.get("http1", True) and not arguments.get("http2")
+        if engine == "httpx" or not own:
+            return None
+        direct, context = direct_transport(self)
+        return Lanes(direct, AdoptedContext(context), arguments.get("limits"))
 
     def _wrap(self, direct: httpx.BaseTransport, passthrough: httpx.BaseTransport) -> MeshTransport:
-        return MeshTransport(self.mesh, direct, passthrough=passthrough)
+        lanes = self._lanes
+        if lanes is not None and passthrough is direct:
+            passthrough = lanes.passthrough
+        return MeshTransport(self.mesh, direct, passthrough=passthrough, lanes=lanes)
+
+    def request(
+        self,
+        method: str,
+        url: httpx.URL | str,
+        *,
+        content: RequestContent | None = None,
+        data: RequestData | None = None,
+        files: RequestFiles | None = None,
+        json: Any | None = None,  # noqa: ANN401 - as httpx has it
+        params: QueryParamTypes | None = None,
+        headers: HeaderTypes | None = None,
+        cookies: CookieTypes | None = None,
+        auth: AuthTypes | UseClientDefault | None = httpx.USE_CLIENT_DEFAULT,
+        follow_redirects: bool | UseClientDefault = httpx.USE_CLIENT_DEFAULT,
+        timeout: TimeoutTypes | UseClientDefault = httpx.USE_CLIENT_DEFAULT,
+        extensions: RequestExtensions | None = None,
+    ) -> httpx.Response:
+        """As httpx's; plain calls of services take a shorter way to the same response."""
+        road = self._road
+        if road is not None and not mocked():
+            call = road.requests.prepare(
+                method,
+                url,
+                content=content,
+                data=data,
+                files=files,
+                json=json,
+                params=params,
+                headers=headers,
+                cookies=cookies,
+                auth=auth,
+                follow_redirects=follow_redirects,
+                timeout=timeout,
+                extensions=extensions,
+            )
+            if call is not None:
+                done = road.send(call)
+                if isinstance(done, httpx.Response):
+                    return follow(self, done) if call.follow else done
+                if done is not None:
+                    return self.send(done, follow_redirects=call.follow)
+        return super().request(
+            method,
+            url,
+            content=content,
+            data=data,
+            files=files,
+            json=json,
+            params=params,
+            headers=headers,
+            cookies=cookies,
+            auth=auth,
+            follow_redirects=follow_redirects,
+            timeout=timeout,
+            extensions=extensions,
+        )
 
     def close(self) -> None:
         """Close the connections, and the mesh unless it was given."""

@@ -10,8 +10,10 @@ import httpx
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._sync.driver import Driver
 from meshclient.http._sync.injecting import InjectingTransport
+from meshclient.http._sync.lanes import Lanes
 from meshclient.http._sync.steering import Steering
 from meshclient.http._sync.wire import RoutedWire
+from meshclient.http.begun import BEGUN
 from meshclient.http.errors import flavoured
 from meshclient.http.options import call_options
 from meshclient.model.report import CallReport
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from meshclient.http._sync.wire import Wire
     from meshclient.mesh import Mesh, MeshService
 
 
@@ -31,8 +34,9 @@ class MeshTransport(httpx.BaseTransport):
 
     Args:
         mesh: what is known of services; it stays open when the transport is closed.
-        transport: sends a request to an address; httpx's own by default. Closed with this one.
+        transport: sends a request to an address; by default connections of our own. Closed with this one.
         passthrough: sends requests that are not for a service, if not `transport`. Closed with this one.
+        lanes: instead of `transport`: the ways to services. Closed with this one.
 
     Raises from its requests, beside httpx's own errors: ServiceNotFound, NoEndpoints and ResolverUnavailable (each
     also an httpx.ConnectError), DeadlineExceeded (also an httpx.TimeoutException), ConfigError.
@@ -44,10 +48,15 @@ class MeshTransport(httpx.BaseTransport):
         transport: httpx.BaseTransport | None = None,
         *,
         passthrough: httpx.BaseTransport | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
         self._mesh = mesh
-        self._wire = httpx.HTTPTransport() if transport is None else transport
-        self._passthrough = self._wire if passthrough is None else passthrough
+        if transport is None:
+            lanes = lanes or Lanes()
+            transport = lanes.passthrough
+        self._lanes = lanes
+        self._wire = transport
+        self._passthrough = transport if passthrough is None else passthrough
         self._steering = Steering()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -64,10 +73,16 @@ class MeshTransport(httpx.BaseTransport):
         return self._steering.send(request, service, branches, self._mesh, self._call)
 
     def _call(self, request: httpx.Request, service: MeshService) -> httpx.Response:
-        wire, injection = self._wire, service.injection
-        if injection is not None:
-            wire = InjectingTransport(wire, injection, service.uniform)
-        return Driver(request, service, call_options(request, service), RoutedWire(wire)).run()
+        begun = request.extensions.pop(BEGUN, None)
+        options = call_options(request, service) if begun is None else begun.options
+        return Driver(request, service, options, self._way(request, service), begun).run()
+
+    def _way(self, request: httpx.Request, service: MeshService) -> Wire:
+        way = RoutedWire(self._wire) if self._lanes is None else self._lanes.wire(service, request)
+        injection = service.injection
+        if injection is None:
+            return way
+        return RoutedWire(InjectingTransport(way.transport, injection, service.uniform))
 
     def __enter__(self) -> Self:
         self._wire.__enter__()
@@ -82,6 +97,8 @@ class MeshTransport(httpx.BaseTransport):
         traceback: TracebackType | None = None,
     ) -> None:
         self._steering.close()
+        if self._lanes is not None:
+            self._lanes.close()
         self._wire.__exit__(exc_type, exc_value, traceback)
         if self._passthrough is not self._wire:
             self._passthrough.__exit__(exc_type, exc_value, traceback)
@@ -89,6 +106,8 @@ class MeshTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close the underlying transports."""
         self._steering.close()
+        if self._lanes is not None:
+            self._lanes.close()
         self._wire.close()
         if self._passthrough is not self._wire:
             self._passthrough.close()

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 class Wire(Protocol):
-    """Sends one attempt."""
+    """Sends one attempt.
+
+    Attributes:
+        transport: sends a request to the address in its URL, over the same connections.
+    """
+
+    @property
+    def transport(self) -> httpx.BaseTransport: ...
 
     def send(  # noqa: PLR0917 - all of an attempt
         self,

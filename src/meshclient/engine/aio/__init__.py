@@ -1,0 +1,1 @@
+"""The wire engine on asyncio and uvloop."""

@@ -1,0 +1,370 @@
+"""The exchanges on one connection, one after another.
+
+It is the protocol of its transport and the reader of its responses at once, and the task that sends a request waits on
+one future until what it asked for is here: nothing runs in between that could be spared. What is rare, such as errors,
+limits and parts of a body, is decided beside that path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+from meshclient.engine.aio.loss import loss
+from meshclient.engine.aio.upgraded import AsyncUpgraded
+from meshclient.engine.errors import MalformedResponse, ReadTimeout, StaleConnection, WireError, WriteTimeout
+from meshclient.engine.response_reader import ResponseReader
+from meshclient.engine.sweep import LOOK, TOLERANCE
+
+if TYPE_CHECKING:
+    from meshclient.engine.aio.pool import AsyncPool
+    from meshclient.engine.marks import Marks
+
+# What a task waits for.
+_WHOLE, _HEAD, _PART, _DRAIN, _CONTINUE = range(5)
+# Bytes of a streamed body that may lie here unread before the peer is held back.
+UNREAD = 256 * 1024
+
+
+class Exchange(ResponseReader, asyncio.Protocol):
+    """What a connection does on the wire; `AsyncConnection` adds what it is to its pool.
+
+    Attributes:
+        uses: exchanges begun on it, the one under way included.
+        busy: whether somebody has taken it.
+        began: clock when that was.
+        headed_at: clock when the last response head arrived.
+        idle_since: clock when its last response ended.
+        closed_because: why it is closed; empty while it is open.
+        over: whether its transport is closed as well.
+    """
+
+    __slots__ = (
+        "_clock", "_early", "_failure", "_gap", "_looked", "_loop", "_marks", "_odd", "_paused", "_reading", "_sending",
+        "_stood", "_sweep", "_target", "_then", "_transport", "_unread_from", "_upgraded", "_wait", "_waiter", "began",
+        "busy", "closed_because", "due", "headed_at", "idle_since", "over", "uses", "watched",
+    )  # fmt: skip
+
+    def __init__(self, pool: AsyncPool) -> None:
+        super().__init__(pool.response_limits)
+        self._target = pool.target
+        self._loop = pool.loop
+        self._clock = pool.clock
+        self._sweep = pool.sweep
+        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._waiter: asyncio.Future[None] | None = None
+        self._failure: WireError | None = None
+        self._upgraded: AsyncUpgraded | None = None
+        self._marks: Marks | None = None
+        self._wait = _WHOLE
+        self._then = self._gap = self.due = inf
+        self._stood = self.headed_at = self.idle_since = self.began = 0.0
+        self._unread_from = self.uses = 0
+        self._reading = self.busy = True
+        self._paused = self._early = self._sending = self._odd = self._looked = self.watched = self.over = False
+        self.closed_because = ""
+
+    def release(self) -> None:
+        """The exchange is over."""
+        raise NotImplementedError
+
+    def close(self, why: str, *, at_once: bool = False) -> None:
+        """Close it, after what is still to be written or without."""
+        raise NotImplementedError
+
+    async def exchange(
+        self,
+        data: bytes,
+        due: float,
+        then: float = inf,
+        *,
+        gap: float = inf,
+        bodiless: bool = False,
+        whole: bool = True,
+        more: bool = False,
+        upgrade: bool = False,
+    ) -> None:
+        """Write a request and wait for its response.
+
+        Args:
+            data: the head, and the body as far as it is at hand.
+            due: clock by which the response's head must be here. Time for which the loop stood still is given back
+                once, up to `then`.
+            then: clock by which all of the response must be here.
+            gap: seconds that may pass between two parts of the response.
+            bodiless: the response has no body, whatever its head says: HEAD.
+            whole: wait for the whole response; yet only for the head of one with a status from 400 on, since the
+                decision whether to repeat must not wait for a body. Otherwise wait for the head.
+            more: further parts of the body follow by `write`; it does not wait.
+            upgrade: the request asks for another protocol (RFC 9110 section 7.8).
+
+        Raises:
+            WireError: the connection is closed then, as it is after a cancellation unless the response was complete.
+        """
+        if self.closed_because:
+            raise self._ended()
+        self.expect(bodiless=bodiless, upgrade=upgrade)
+        self.uses += 1
+        self.due = due
+        self._then = then
+        self._gap = gap
+        self._stood = 0.0
+        self._odd = self._looked = False
+        self._wait = _WHOLE if whole else _HEAD
+        if self._marks is not None:
+            self._marks.wrote = self._clock()
+            self._marks = None
+        if not self.watched:
+            self._sweep.watch(self)
+        self._transport.write(data)
+        if more:
+            self._wait = _HEAD
+            self._odd = self._sending = True
+            return
+        self._waiter = waiter = self._loop.create_future()
+        try:
+            await waiter
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        if self._failure is not None:
+            raise self._ended()
+
+    async def write(self, data: bytes) -> None:
+        """Write the next part of a request body; returns when the peer has room for another one.
+
+        Once the response is complete, or its status is 400 or above, the peer wants no more: nothing is written then,
+        and the caller can stop (`headed`). Raises as `exchange`.
+        """
+        if self.headed and (self.complete or self.status >= 400):
+            return
+        if self._failure is not None:
+            raise self._ended()
+        self._transport.write(data)
+        if self._paused:
+            await self._until(_DRAIN)
+
+    async def proceed(self, seconds: float) -> bool:
+        """Wait for 100 Continue. Whether to send the body: True, or after `seconds`; not after a final response."""
+        if not (self.continued or self.headed or self._failure):
+            limit = self._loop.call_later(seconds, self._wake)
+            try:
+                await self._until(_CONTINUE)
+            finally:
+                limit.cancel()
+        if self._failure is not None and not self.headed:
+            raise self._ended()
+        return not self.headed
+
+    async def head(self) -> None:
+        """Wait for the response's head, after the last part of the request's body. Raises as `exchange`."""
+        self._sending = False
+        self._wait = _HEAD
+        if not self.headed:
+            if self._failure is not None:
+                raise self._ended()
+            await self._until(_HEAD)
+
+    async def read(self) -> bytes:
+        """The next part of the body, empty at its end; the peer is held back while nobody reads.
+
+        Raises as `exchange`.
+        """
+        if not (self.parts or self.complete):
+            if self._failure is not None:
+                raise self._ended()
+            self.due = min(self._then, self._clock() + self._gap)
+            await self._until(_PART)
+        if not self.complete and self._then <= self._clock():
+            self._fail(self._late())
+            raise self._ended()
+        self._unread_from = self.received
+        if not (self._reading or self.closed_because):
+            self._reading = True
+            self._transport.resume_reading()
+        return self.take()
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which the loop stood still between the request and the response's head."""
+        return self._stood + self._sweep.late(self.began, self.headed_at)
+
+    # A connection that no longer speaks HTTP.
+
+    async def read_raw(self) -> bytes:
+        """After an upgrade: what came after `surplus`, empty at the end. Raises Disconnected."""
+        return await self._raw().read()
+
+    async def write_raw(self, data: bytes) -> None:
+        """After an upgrade: write, and wait for room. Raises Disconnected."""
+        await self._raw().write(data)
+
+    def _raw(self) -> AsyncUpgraded:
+        if self._upgraded is None:
+            raise RuntimeError("the connection was not upgraded")
+        return self._upgraded
+
+    # Called by the transport.
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        stray = self.complete
+        if stray:
+            self.close("the peer sent what nobody asked for", at_once=True)
+            return
+        try:
+            self.feed(data)
+        except MalformedResponse as error:
+            self._fail(MalformedResponse(f"{self._target} did not answer in HTTP/1.1: {error}"))
+            return
+        if not self.complete:
+            self._progress()
+            return
+        if self._odd or self.upgraded:
+            self._oddly()
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def on_head(self) -> None:  # noqa: D102
+        self.headed_at = self.idle_since = self._clock()
+
+    def eof_received(self) -> None:  # noqa: D102
+        if self.complete:
+            self._gone(None)
+        elif self.feed_end():
+            self.close("its end was the end of the response", at_once=True)
+            self._wake()
+        else:
+            self._lost(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast("asyncio.Transport", transport)
+        # So that `_paused` says whether all of a request has been handed over. TLS counts from the limit on.
+        self._transport.set_write_buffer_limits(high=1 if self._target.tls else 0, low=0)
+        if self.closed_because:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
+        self.over = True
+        if not self.closed_because:
+            self._gone(error)
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self._paused = True
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self._paused = False
+        if self._wait == _DRAIN:
+            self._wake()
+
+    # Called by the sweep.
+
+    def expire(self, now: float) -> None:
+        """What the task waits for is late."""
+        late = now - self.due
+        if self._waiter is None:
+            self.due = inf
+        elif self._stood > TOLERANCE and not self._looked:
+            # What has come meanwhile is read before anything is said to be late.
+            self._looked = True
+            grace = 0.0 if self.headed else self._then - now
+            self.due = now + max(LOOK, min(self._stood - late, grace))
+        else:
+            self._fail(self._late())
+
+    def stand(self, late: float, now: float) -> None:
+        """The loop stood still."""
+        if self.headed:
+            late -= now - self.headed_at
+            now = self.headed_at
+        self._stood += max(0.0, min(late, now - self.began))
+
+    # Rare.
+
+    def _oddly(self) -> None:
+        """The response is complete; but it came in parts, or before its request was complete, or is the last one."""
+        self.idle_since = self._clock()
+        self._early = self._early or self._sending
+        if self.upgraded:
+            self._upgraded = AsyncUpgraded(self._transport, self._loop, self._target, self._gone)
+
+    def _progress(self) -> None:
+        """Something came, and it is not the whole response."""
+        self._odd = True
+        wait = self._wait
+        if not self.headed:
+            if self.continued and wait == _CONTINUE:
+                self._wake()
+            return
+        if self._sending:
+            self._early = True
+        if wait == _WHOLE and self.status < 400:
+            self.due = min(self._then, self._clock() + self._gap)
+            return
+        if self._reading and self.received - self._unread_from > UNREAD:
+            self._reading = False
+            self._transport.pause_reading()
+        if wait == _PART and not self.parts:
+            self.due = min(self._then, self._clock() + self._gap)
+        elif wait != _DRAIN or self.status >= 400:
+            self._wake()
+
+    async def _until(self, wait: int) -> None:
+        self._wait = wait
+        if not self.watched:
+            self._sweep.watch(self)
+        self._waiter = waiter = self._loop.create_future()
+        try:
+            await waiter
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        if self._failure is not None and not (self.parts if wait == _PART else self.headed):
+            raise self._ended()
+
+    def _interrupted(self, error: BaseException) -> None:
+        self._waiter = None
+        if self.complete:
+            self.release()
+        else:
+            self.close(f"its exchange was interrupted ({type(error).__name__})", at_once=True)
+            self.busy = False
+
+    def _ended(self) -> WireError:
+        """Why the exchange is over; the connection's slot is free."""
+        self.busy = False
+        if self._failure is not None:
+            return self._failure
+        return StaleConnection(f"{self._target}: the connection is closed: {self.closed_because}")
+
+    def _gone(self, error: Exception | None) -> None:
+        """The transport is."""
+        if self.complete and self.uses:
+            self.close("the peer closed it", at_once=True)
+        else:
+            self._lost(error)
+
+    def _lost(self, error: Exception | None) -> None:
+        answered = bool(self._fed or self.headed or self.continued)
+        seconds = self._clock() - self.began
+        self._fail(loss(self._target, error, self.uses, seconds, answered=answered))
+
+    def _late(self) -> WireError:
+        target = self._target
+        if self._wait == _DRAIN or (self._paused and not self.headed):
+            return WriteTimeout(f"{target} did not take the request in time")
+        what = "did not send its whole response" if self.headed else "gave no response head"
+        return ReadTimeout(f"{target} {what} in time")
+
+    def _fail(self, failure: WireError) -> None:
+        self._failure = failure
+        self.close(str(failure), at_once=True)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

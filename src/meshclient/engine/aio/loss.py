@@ -1,0 +1,50 @@
+"""What the end of a connection in the middle of an exchange is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshclient.engine.errors import ConnectFailed, Disconnected, StaleConnection, TlsFailed, WireError
+from meshclient.engine.tls_explanation import explain
+
+if TYPE_CHECKING:
+    from meshclient.engine.target import Target
+
+# Seconds from writing within which a kept connection that ends without a word was ended before: the peer closed it
+# while the request was on its way. A server that had begun to work on it is rarely gone so soon.
+STALE = 0.1
+
+
+def loss(target: Target, error: Exception | None, uses: int, seconds: float, *, answered: bool) -> WireError:
+    """The peer closed a connection, or it broke.
+
+    Args:
+        target: where it led.
+        error: that the transport gave for it.
+        uses: exchanges begun on it.
+        seconds: since the last one began.
+        answered: whether a part of its response had come.
+    """
+    made = _named(target, error, uses, seconds, answered=answered)
+    made.__cause__ = error
+    return made
+
+
+def _named(target: Target, error: Exception | None, uses: int, seconds: float, *, answered: bool) -> WireError:
+    what = "the peer closed the connection" if error is None else f"the connection broke ({error})"
+    if not answered and uses < 2 and target.tls is not None and _of_tls(error):
+        # With TLS 1.3 the peer's opinion of our certificate comes after our part of the handshake.
+        return TlsFailed(explain(error, target))
+    if not uses:
+        return ConnectFailed(f"{target}: {what} before a request was sent")
+    if answered:
+        return Disconnected(f"{target}: {what} in the middle of its response")
+    if uses > 1 and seconds < STALE:
+        return StaleConnection(f"{target}: {what} while the request was on its way")
+    return Disconnected(f"{target}: {what} before it answered")
+
+
+def _of_tls(error: Exception | None) -> bool:
+    import ssl
+
+    return isinstance(error, ssl.SSLError)

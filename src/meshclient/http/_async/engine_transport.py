@@ -1,0 +1,171 @@
+"""An httpx transport over the wire engine.
+
+A request goes out as httpx made it; nothing of it is built anew on the way. Where the whole response is here with its
+head, as with most calls of services, its connection is free again before httpx sees the response.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.errors import WireError
+from meshclient.engine.limits import POOL_LIMITS, RESPONSE_LIMITS
+from meshclient.http._async.engine_acquisition import async_acquired
+from meshclient.http._async.engine_dialogue import AsyncDialogue
+from meshclient.http._async.engine_network_stream import AsyncConnectionInfo, AsyncNetworkStream, AsyncUpgradeStream
+from meshclient.http._async.engine_stream import AsyncEngineStream, AsyncWhole, seconds
+from meshclient.http.decoding import bounded_decoder
+from meshclient.http.engine_errors import translated
+from meshclient.http.engine_framing import framing
+from meshclient.http.engine_targets import Targets
+from meshclient.http.innards import set_decoder
+from meshclient.http.mocking import async_mocked
+from meshclient.http.trail import Trail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshclient.engine.aio.connection import AsyncConnection
+    from meshclient.engine.limits import PoolLimits, ResponseLimits
+    from meshclient.engine.target import Target, Tls
+
+_NO_TIMEOUTS: Mapping[str, float | None] = MappingProxyType({})
+_NO_MARKS: Mapping[str, str] = MappingProxyType({})
+_VERSIONS = {"1.1": b"HTTP/1.1", "1.0": b"HTTP/1.0"}
+# Bytes of a body that go out in one piece with the head; what the peer takes at once needs no limit of time.
+_ONE_PIECE = 64 * 1024
+
+
+class AsyncEngineTransport(httpx.AsyncBaseTransport):
+    """Takes the place of ``httpx.AsyncHTTPTransport``: HTTP/1.1, without proxies.
+
+    While a mocking library such as respx is at work, requests go through ``httpx.AsyncHTTPTransport`` for it to see.
+
+    Args:
+        engine: to share connections with others; one of its own by default. It is closed with the transport if it is
+            its own.
+        tls: for https; by default certificates are checked against the authorities that httpx trusts.
+        pool: bounds on the connections of an engine of its own.
+        response: bounds on each response, likewise.
+        max_decoded: bytes of a body after its content codings are undone; 0 for any number. A body that turns out
+            larger ends in httpx.DecodingError.
+        uds: path of a Unix socket to send everything to.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine | None = None,
+        *,
+        tls: Tls | None = None,
+        pool: PoolLimits = POOL_LIMITS,
+        response: ResponseLimits = RESPONSE_LIMITS,
+        max_decoded: int = 0,
+        uds: str = "",
+    ) -> None:
+        self._owns = engine is None
+        self._engine = AsyncEngine(response=response, pool=pool) if engine is None else engine
+        self._tls = tls
+        self._max_decoded = max_decoded
+        self._uds = uds
+        self._mockable: httpx.AsyncHTTPTransport | None = None
+        self._targets = Targets(tls, uds)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response to `request`, with its body yet to be read. Raises httpx's errors."""
+        if async_mocked():
+            return await self._httpx().handle_async_request(request)
+        target, extensions = self._targets.of(request), request.extensions
+        trail = Trail(monotonic, extensions.get("trace"))
+        stream: httpx.AsyncByteStream = request.stream  # type: ignore[assignment]  # a client has seen to that
+        return await self.send(request, target, "", stream, extensions.get("timeout", _NO_TIMEOUTS), trail)
+
+    async def send(  # noqa: PLR0917 - the driver's words
+        self,
+        request: httpx.Request,
+        target: Target,
+        share: str,
+        stream: httpx.AsyncByteStream,
+        timeouts: Mapping[str, float | None],
+        trail: Trail,
+        marks: Mapping[str, str] = _NO_MARKS,
+    ) -> httpx.Response:
+        """Send `request`, its method, path and headers as they are, to `target`. Raises httpx's errors.
+
+        Args:
+            request: the host of its URL does not matter.
+            target: where to.
+            share: whose connections count together.
+            stream: the body.
+            timeouts: seconds by httpx's names; that of "read" is read anew with each part of the body.
+            trail: is told how far it came.
+            marks: header fields that are added, or take the place of the request's; names in lower case.
+        """
+        try:
+            head = framing(request, marks)
+            body = None
+            if trail.onward is None and isinstance(stream, httpx.ByteStream):
+                body = b"".join(stream)
+                head.check(len(body))
+            connection = self._engine.pool(target, share).take()
+            if connection is None:
+                connection = await async_acquired(self._engine.pool(target, share), timeouts, trail)
+            else:
+                trail.began = monotonic()
+            if body is None or not head.plain or len(body) > _ONE_PIECE:
+                dialogue = AsyncDialogue(connection, request, head, timeouts, trail)
+                await dialogue.run(stream)
+            else:
+                gap = seconds(timeouts, "read")
+                trail.wrote = now = monotonic()
+                await connection.exchange(
+                    head.head + body, now + gap, gap=gap, bodiless=request.method == "HEAD", whole=False
+                )
+        except WireError as error:
+            raise translated(error, request) from error
+        return self.response(connection, request, timeouts, trail)
+
+    def response(
+        self, connection: AsyncConnection, request: httpx.Request, timeouts: Mapping[str, float | None], trail: Trail
+    ) -> httpx.Response:
+        """The response whose head is on `connection`, which goes back to its pool at the end of the body."""
+        headers = [(name, value.rstrip(b" \t")) for name, value in connection.headers]
+        extensions: dict[str, object] = {
+            "http_version": _VERSIONS[connection.version],
+            "reason_phrase": connection.reason,
+        }
+        stream: httpx.AsyncByteStream
+        if connection.upgraded:
+            extensions["network_stream"] = raw = AsyncNetworkStream(connection)
+            stream = AsyncUpgradeStream(raw)
+        else:
+            extensions["network_stream"] = AsyncConnectionInfo(connection)
+            if connection.complete and trail.onward is None:
+                stream = AsyncWhole(connection.take())
+                connection.release()
+            else:
+                stream = AsyncEngineStream(connection, request, timeouts, trail)
+        response = httpx.Response(connection.status, headers=headers, stream=stream, extensions=extensions)
+        if self._max_decoded:
+            coding = response.headers.get("content-encoding", "")
+            set_decoder(response, bounded_decoder(coding, self._max_decoded))
+        return response
+
+    def _httpx(self) -> httpx.AsyncBaseTransport:
+        """For a mocking library to stand in for; what it lets pass goes over real connections."""
+        if self._mockable is None:
+            verify = True if self._tls is None else self._tls.context()
+            self._mockable = httpx.AsyncHTTPTransport(verify=verify, uds=self._uds or None)
+        return self._mockable
+
+    async def aclose(self) -> None:
+        """Close the connections of an engine of its own."""
+        if self._owns:
+            await self._engine.aclose()
+        mockable, self._mockable = self._mockable, None
+        if mockable is not None:
+            await mockable.aclose()

@@ -1,0 +1,131 @@
+"""What a client's calls to services go over: an engine for each service, or httpx's transport where it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.limits import PoolLimits, ResponseLimits
+from meshclient.engine.tls import TlsContexts
+from meshclient.engine.tls_settings import TlsSettings
+from meshclient.http._async.engine_transport import AsyncEngineTransport
+from meshclient.http._async.lane import AsyncLane
+from meshclient.http._async.wire import AsyncRoutedWire
+from meshclient.http.mocking import async_mocked
+
+if TYPE_CHECKING:
+    from meshclient.engine.target import Tls
+    from meshclient.http._async.wire import AsyncWire
+    from meshclient.mesh import MeshService
+
+
+class AsyncLanes:
+    """The ways of one client to all services it calls.
+
+    Args:
+        direct: httpx's transport, for libraries that stand in for the network and for services that ask for it; one
+            is made where it is needed by default. Closed by whoever gave it.
+        tls: for endpoints of services that say nothing of it; by default what httpx trusts.
+        limits: that the client was given; they hold for each service. None for those of the services' configuration.
+
+    Attributes:
+        passthrough: sends requests that are for no service.
+    """
+
+    def __init__(
+        self,
+        direct: httpx.AsyncBaseTransport | None = None,
+        tls: Tls | None = None,
+        limits: httpx.Limits | None = None,
+    ) -> None:
+        self._direct = None if direct is None else AsyncRoutedWire(direct)
+        self._owned: AsyncRoutedWire | None = None
+        self._tls = TlsContexts(TlsSettings()) if tls is None else tls
+        self._limits = limits
+        pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
+        self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(tls=self._tls, pool=pool)
+        self._lanes: dict[tuple[str, str], AsyncLane] = {}
+        self._engines: dict[str, AsyncEngine] = {}
+        self._http2: dict[str, AsyncRoutedWire] = {}
+
+    def find(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
+        """The way to `service` for requests with this scheme and host."""
+        lane = self._lanes.get((scheme, host))
+        if lane is None or lane.service is not service:
+            lane = self._lanes[scheme, host] = self._open(service, scheme, host)
+        return lane
+
+    def wire(self, service: MeshService, request: httpx.Request) -> AsyncWire:
+        """What carries the attempts of a call to `service`."""
+        config = service.config
+        if config.engine == "httpx" or async_mocked():
+            return self._httpx()
+        if config.http2:
+            return self._http2_wire(service)
+        return self.find(service, request.url.scheme, request.url.host)
+
+    async def aclose(self) -> None:
+        """Close all connections; calls that follow open new ones."""
+        engines, self._engines = self._engines, {}
+        self._lanes.clear()
+        for engine in engines.values():
+            await engine.aclose()
+        wires, self._http2 = [*self._http2.values()], {}
+        if self._owned is not None:
+            wires.append(self._owned)
+            self._owned = None
+        for wire in wires:
+            await wire.transport.aclose()
+
+    def _httpx(self) -> AsyncRoutedWire:
+        if self._direct is not None:
+            return self._direct
+        if self._owned is None:
+            self._owned = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=self._tls.context()))
+        return self._owned
+
+    def _open(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
+        engine = self._engines.get(service.name)
+        if engine is None:
+            engine = AsyncEngine(
+                response=ResponseLimits(body=service.config.max_response), pool=self._pool_limits(service)
+            )
+            self._engines[service.name] = engine
+        config = service.config.tls
+        identity = config.identity if config is not None and config.identity else host
+        return AsyncLane(service, engine, self._tls_of(service), secure=scheme == "https", server_name=identity)
+
+    def _tls_of(self, service: MeshService) -> Tls:
+        config = service.config.tls
+        if config is None:
+            return self._tls
+        settings = TlsSettings(
+            ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
+        )
+        return TlsContexts(settings, f"service {service.name!r}")
+
+    def _pool_limits(self, service: MeshService) -> PoolLimits:
+        said = service.config.connections
+        own = PoolLimits(per_endpoint=said.per_endpoint, total=said.total, idle_seconds=said.idle)
+        return own if self._limits is None else _given(self._limits, own)
+
+    def _http2_wire(self, service: MeshService) -> AsyncRoutedWire:
+        wire = self._http2.get(service.name)
+        if wire is None:
+            verify = self._tls_of(service).context()
+            wire = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=verify, http2=True))
+            self._http2[service.name] = wire
+        return wire
+
+
+def _given(limits: httpx.Limits, own: PoolLimits) -> PoolLimits:
+    expiry = limits.keepalive_expiry
+    return replace(
+        own,
+        total=limits.max_connections or 0,
+        idle=limits.max_keepalive_connections,
+        idle_seconds=own.idle_seconds if expiry is None else expiry,
+    )

@@ -1,0 +1,121 @@
+"""The header lines of plain calls: the client's own, made once, and those that a call brings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import httpx
+
+from meshclient.http.plain.place import REMEMBERED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from httpx._types import HeaderTypes
+
+# The lines but Host, the line of a Host header that replaces ours, whether there is a Content-Type, and all in httpx's
+# order where the third is not known to be nothing.
+Fields: TypeAlias = tuple[bytes, bytes, bool, "list[tuple[bytes, bytes]]"]
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+# What both httpx's writer (h11) and ours let through: no control characters, and no white space at the ends.
+_VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff]+(?:[\t ]+[\x21-\x7e\x80-\xff]+)*)?").fullmatch
+# They decide how a body is framed, or make another kind of exchange of it.
+_FRAMING = frozenset((b"content-length", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"))
+
+# Of header names, as given and in lower case.
+_UNKNOWN = b"", b""
+_REFUSED = b"", b"-"
+
+
+class ClientFields:
+    """A client's headers, to which calls add theirs.
+
+    Args:
+        own: the client's, each as given, in lower case, and its value.
+
+    Attributes:
+        fields: those of a call that adds none; None where httpx has to look at them.
+    """
+
+    def __init__(self, own: Sequence[tuple[bytes, bytes, bytes]]) -> None:
+        self._own = own
+        self._names = frozenset(name for _, name, _ in own)
+        self._known: dict[object, tuple[bytes, bytes]] = {}
+        self._without: dict[frozenset[bytes], Fields] = {}
+        hosts = sum(name == b"host" for _, name, _ in own)
+        fit = hosts < 2 and all(_TOKEN(raw) and _VALUE(value) and name not in _FRAMING for raw, name, value in own)
+        self.fields = _made([(raw, value) for raw, _, value in own]) if fit else None
+
+    def joined(self, headers: HeaderTypes) -> Fields | None:
+        """The client's with a call's own, which replace those of the same name; None where httpx has to look at them.
+
+        Nothing that can be read only once is read.
+        """
+        given, own = _given(headers), self.fields
+        if given is None or own is None:
+            return None
+        extra: list[tuple[bytes, bytes]] = []
+        names: set[bytes] = set()
+        for field in given:
+            if type(field) is not tuple:
+                return None
+            name, value = field
+            known = self._known.get(name, _UNKNOWN)
+            if known is _UNKNOWN:
+                known = self._learn(name)
+            if type(value) is str:
+                value = value.encode("ascii")
+            raw, lower = known
+            if not raw or type(value) is not bytes or not _VALUE(value) or (lower == b"host" and lower in names):
+                return None
+            names.add(lower)
+            extra.append((raw, value))
+        lines, host, typed, order = own if names.isdisjoint(self._names) else self._rest(names)
+        order = order + extra
+        if b"host" in names:
+            return _made(order)
+        for field in extra:
+            lines += b"%b: %b\r\n" % field
+        return lines, host, typed or b"content-type" in names, order
+
+    def _rest(self, replaced: set[bytes]) -> Fields:
+        """The client's own without these."""
+        common = self._names & replaced
+        fields = self._without.get(common)
+        if fields is None:
+            if len(self._without) >= REMEMBERED:
+                self._without.clear()
+            rest = [(raw, value) for raw, name, value in self._own if name not in common]
+            fields = self._without[common] = _made(rest)
+        return fields
+
+    def _learn(self, name: object) -> tuple[bytes, bytes]:
+        raw = name.encode("ascii") if type(name) is str else name
+        known = _REFUSED
+        if type(raw) is bytes and _TOKEN(raw) and raw.lower() not in _FRAMING:
+            known = raw, raw.lower()
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[name] = known
+        return known
+
+
+def fields_of(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Header lines taken apart again."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
+
+
+def _given(headers: object) -> Iterable[object] | None:
+    if type(headers) is dict:
+        return headers.items()
+    if type(headers) is list or type(headers) is tuple:
+        return headers
+    return headers.raw if type(headers) is httpx.Headers else None
+
+
+def _made(order: list[tuple[bytes, bytes]]) -> Fields:
+    lines = b"".join([b"%b: %b\r\n" % field for field in order if field[0].lower() != b"host"])
+    host = b"".join([b"%b: %b\r\n" % field for field in order if field[0].lower() == b"host"])
+    return lines, host, any(name.lower() == b"content-type" for name, _ in order), order

@@ -1,0 +1,101 @@
+"""A client bound to one service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshclient.http._async.client import AsyncClient
+from meshclient.mesh import Mesh
+from meshclient.rpc.binding import Binding
+from meshclient.rpc.location import located
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    import httpx
+
+    from meshclient.rpc.arguments import AsyncStreaming, CallArguments, RequestArguments
+
+
+class AsyncChannel(Binding):
+    """Requests to one service, given by their paths alone: ``await orders.get("/v1/orders/42", deadline=0.5)``.
+
+    Keywords of a request are httpx's, the options of `extensions["mesh"]` as keywords of their own, and ``body``, an
+    object for the channel's codec. A path is one within the service; an absolute URL raises ConfigError.
+
+    Args:
+        source: the mesh that knows the service; or a client of yours, with its auth, hooks and cookies, which is not
+            closed with the channel.
+        service: the service's name.
+        headers: sent with each request, unless the request has its own of that name.
+        codec: ``"json"``, ``"msgpack"`` or ``"protobuf"``: writes ``body=``, and what stubs over this channel use.
+        options: the mesh's options for every call: ``deadline``, ``attempt_timeout``, ``retry``, ``hedge``,
+            ``hash_key``, ``idempotent``, ``priority``.
+
+    Raises ConfigError for a wrong value, and where the mesh knows of no service at all.
+    """
+
+    def __init__(
+        self,
+        source: Mesh | AsyncClient,
+        service: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        codec: str = "json",
+        **options: Unpack[CallArguments],
+    ) -> None:
+        mesh = source if isinstance(source, Mesh) else source.mesh
+        self._owns_client = isinstance(source, Mesh)
+        super().__init__(mesh, service, headers or {}, sent=self._owns_client, codec=codec, options=options)
+        self.client = AsyncClient(mesh=source, headers=self.headers) if isinstance(source, Mesh) else source
+
+    async def request(self, method: str, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a request; what httpx's client raises, and ConfigError for an option or a path that is none."""
+        return await self.client.request(method, located(self.base, path), **self.keywords(arguments))
+
+    def stream(self, method: str, path: str, **arguments: Unpack[RequestArguments]) -> AsyncStreaming:
+        """A request whose response is read while it comes: ``async with channel.stream("GET", "/") as response``."""
+        return self.client.stream(method, located(self.base, path), **self.keywords(arguments))
+
+    async def get(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a GET request."""
+        return await self.request("GET", path, **arguments)
+
+    async def head(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a HEAD request."""
+        return await self.request("HEAD", path, **arguments)
+
+    async def options(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send an OPTIONS request."""
+        return await self.request("OPTIONS", path, **arguments)
+
+    async def post(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a POST request."""
+        return await self.request("POST", path, **arguments)
+
+    async def put(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a PUT request."""
+        return await self.request("PUT", path, **arguments)
+
+    async def patch(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a PATCH request."""
+        return await self.request("PATCH", path, **arguments)
+
+    async def delete(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
+        """Send a DELETE request."""
+        return await self.request("DELETE", path, **arguments)
+
+    async def aclose(self) -> None:
+        """Close the connections, unless they are those of a client that was given."""
+        if self._owns_client:
+            await self.client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

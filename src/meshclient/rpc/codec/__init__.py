@@ -1,0 +1,1 @@
+"""Objects as bytes: JSON, MessagePack and Protocol Buffers, chosen by content type."""

@@ -1,0 +1,343 @@
+"""Who gets which connection, how many there are, and for how long they are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.errors import ConnectFailed, ConnectTimeout, PoolTimeout, WireError
+from meshclient.engine.limits import PoolLimits
+from meshclient.engine.target import Target
+from unit.engine.aio.wire import BOUND, GET, call, connected, engine_to, now, soon, until
+from unit.http.rawserver import OK, Connection, RawServer, always, refusing
+
+if TYPE_CHECKING:
+    from unit.engine.aio.wire import Run
+
+
+def test_the_connection_used_last_is_used_next(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port) as pool:
+                held = [await connected(pool) for _ in range(3)]
+                for connection in held:
+                    await connection.exchange(GET, soon())
+                    connection.release()
+                assert pool.take() is held[-1]
+                assert pool.take() is held[-2]
+                assert pool.open == 3
+
+    run(main())
+
+
+def test_an_endpoint_has_no_more_connections_than_allowed(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(per_endpoint=3)) as pool:
+                assert await asyncio.gather(*(call(pool) for _ in range(50))) == [(200, b"ok")] * 50
+                assert server.connections == 3
+
+    run(main())
+
+
+def test_those_who_wait_are_served_in_their_order(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(per_endpoint=1)) as pool:
+                first = await connected(pool)
+                order: list[int] = []
+
+                async def wait(number: int) -> None:
+                    connection = await connected(pool)
+                    order.append(number)
+                    await connection.exchange(GET, soon())
+                    connection.release()
+
+                tasks = []
+                for number in range(5):
+                    tasks.append(asyncio.create_task(wait(number)))
+                    await asyncio.sleep(0)
+                await first.exchange(GET, soon())
+                first.release()
+                await asyncio.gather(*tasks)
+                assert order == list(range(5))
+                assert server.connections == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["abandoned", "cancelled", "refused"])
+def test_a_place_that_is_free_again_goes_to_who_waits(run: Run, how: str) -> None:
+    async def main() -> None:
+        with RawServer(always(OK if how != "refused" else OK[:5])) as server:
+            async with engine_to(server.port, pool=PoolLimits(per_endpoint=1)) as pool:
+                first = await connected(pool)
+                waiting = asyncio.create_task(connected(pool))
+                await until(lambda: pool in pool.share.waiting)
+                if how == "abandoned":
+                    first.abandon("the test says so")
+                elif how == "cancelled":
+                    task = asyncio.create_task(first.exchange(GET, soon()))
+                    await asyncio.sleep(0)
+                    task.cancel()
+                else:
+                    with pytest.raises(WireError):
+                        await first.exchange(GET, now() + 0.05)
+                second = await waiting
+                assert second is not first
+                second.abandon("it is enough")
+                assert (pool.open, pool.share.open) == (0, 0)
+
+    run(main())
+
+
+def test_a_wait_for_a_connection_ends(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(per_endpoint=1)) as pool:
+                first = await connected(pool)
+                with pytest.raises(PoolTimeout, match=f"http://127.0.0.1:{server.port}"):
+                    await pool.acquire(now() + 0.05, BOUND)
+                assert not pool.share.waiting
+                await first.exchange(GET, soon())
+                first.release()
+                assert await call(pool) == (200, b"ok")
+
+    run(main())
+
+
+def test_a_share_has_no_more_connections_than_allowed(run: Run) -> None:
+    """Idle ones to other endpoints give up their place, the one that has been idle for longest first."""
+
+    async def main() -> None:
+        with RawServer(always(OK)) as one, RawServer(always(OK)) as two, RawServer(always(OK)) as three:
+            engine = AsyncEngine(pool=PoolLimits(total=2))
+            pools = [engine.pool(Target("127.0.0.1", server.port), "orders") for server in (one, two, three)]
+            for pool in pools[:2]:
+                await call(pool)
+            assert [pool.open for pool in pools] == [1, 1, 0]
+            await call(pools[2])
+            assert [pool.open for pool in pools] == [0, 1, 1]
+            held = [await connected(pools[1]), await connected(pools[2])]
+            waiting = asyncio.create_task(call(pools[0]))
+            await until(lambda: pools[0] in pools[0].share.waiting)
+            await held[0].exchange(GET, soon())
+            held[0].release()
+            assert await waiting == (200, b"ok")
+            assert "needed its place" in held[0].closed_because
+            assert [pool.open for pool in pools] == [1, 0, 1]
+            other = engine.pool(Target("127.0.0.1", two.port), "invoices")
+            assert await call(other) == (200, b"ok")
+            held[1].abandon("it is enough")
+            await engine.aclose()
+            assert pools[0].share.open == other.share.open == 0
+
+    run(main())
+
+
+def test_no_more_are_kept_than_wanted(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(idle=2)) as pool:
+                held = [await connected(pool) for _ in range(4)]
+                for connection in held:
+                    await connection.exchange(GET, soon())
+                for connection in held:
+                    connection.release()
+                assert (pool.open, pool.share.idle) == (2, 2)
+                assert [bool(connection.closed_because) for connection in held] == [True, True, False, False]
+
+    run(main())
+
+
+def test_what_is_idle_for_too_long_is_closed_without_a_call(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(idle_seconds=0.05)) as pool:
+                connection = await connected(pool)
+                await connection.exchange(GET, soon())
+                connection.release()
+                assert pool.open == 1
+                await until(lambda: pool.open == 0)
+                assert connection.closed_because == "it was idle for too long"
+
+    run(main())
+
+
+def test_what_is_idle_for_too_long_is_not_taken(run: Run) -> None:
+    """Even where the loop has not come to close it."""
+
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            later = 0.0
+            engine = AsyncEngine(clock=lambda: now() + later)
+            pool = engine.pool(Target("127.0.0.1", server.port))
+            await call(pool)
+            later = 5.0
+            assert pool.take() is None
+            assert (pool.open, pool.share.idle) == (0, 0)
+            await engine.aclose()
+
+    run(main())
+
+
+@pytest.mark.parametrize(("hint", "seconds"), [(b"timeout=2", 1.0), (b"timeout=1, max=100", 0.5), (b"timeout=90", 4.0)])
+def test_a_server_says_for_how_long_it_keeps_a_connection(run: Run, hint: bytes, seconds: float) -> None:
+    async def main() -> None:
+        answer = OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: " + hint + b"\r\n\r\n")
+        with RawServer(always(answer)) as server:
+            async with engine_to(server.port) as pool:
+                connection = await connected(pool)
+                await connection.exchange(GET, soon())
+                connection.release()
+                assert connection.expires == pytest.approx(connection.idle_since + seconds)
+
+    run(main())
+
+
+def test_a_retired_endpoint_keeps_nothing(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            engine = AsyncEngine()
+            target = Target("127.0.0.1", server.port)
+            pool = engine.pool(target, "orders")
+            busy, idle = [await connected(pool) for _ in range(2)]
+            await idle.exchange(GET, soon())
+            idle.release()
+            engine.retire([target], "invoices")
+            await asyncio.sleep(0.01)
+            assert not idle.closed_because
+            engine.retire([target], "orders")
+            await until(lambda: bool(idle.closed_because))
+            assert not busy.closed_because
+            await busy.exchange(GET, soon())
+            assert busy.take() == b"ok"
+            busy.release()
+            assert idle.closed_because == busy.closed_because == "its endpoint was taken out"
+            assert pool.open == 0
+            # It comes back.
+            again = engine.pool(target, "orders")
+            assert await call(again) == await call(again) == (200, b"ok")
+            assert server.connections == 3
+            await engine.aclose()
+
+    run(main())
+
+
+def test_an_endpoint_is_warmed_where_it_is_in_use(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server, RawServer(always(OK)) as new:
+            engine = AsyncEngine()
+            await call(engine.pool(Target("127.0.0.1", server.port), "orders"))
+            target = Target("127.0.0.1", new.port)
+            engine.warm(target, "invoices")
+            for _ in range(3):
+                engine.warm(target, "orders")
+            await until(lambda: engine.pool(target, "orders").share.idle == 2)
+            assert (new.connections, engine.pool(target, "orders").open) == (1, 1)
+            engine.warm(target, "orders")
+            connection = engine.pool(target, "orders").take()
+            assert connection is not None
+            await connection.exchange(GET, soon())
+            assert connection.uses == 1
+            connection.release()
+            assert new.connections == 1
+            await engine.aclose()
+
+    run(main())
+
+
+def test_warming_an_endpoint_that_is_not_there_is_nothing(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            engine = AsyncEngine()
+            await call(engine.pool(Target("127.0.0.1", server.port)))
+            target = Target("127.0.0.1", int(refusing().rpartition(":")[2]))
+            engine.warm(target)
+            pool = engine.pool(target)
+            await asyncio.sleep(0.05)
+            await until(lambda: pool.open == 0)
+            with pytest.raises(ConnectFailed):
+                await call(pool)
+            await engine.aclose()
+
+    run(main())
+
+
+def test_retiring_ends_what_is_being_warmed(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server, RawServer(always(OK)) as new:
+            engine = AsyncEngine()
+            target = Target("127.0.0.1", new.port)
+            share = engine.pool(Target("127.0.0.1", server.port)).share
+            await call(engine.pool(Target("127.0.0.1", server.port)))
+            engine.warm(target)
+            engine.retire([target])
+            for _ in range(10):
+                await asyncio.sleep(0.002)
+            assert share.open == 1
+            await engine.aclose()
+
+    run(main())
+
+
+def test_connecting_is_limited_in_time(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            # Nobody accepts what goes beyond the backlog.
+            import socket
+
+            with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+                held = []
+                for _ in range(4):
+                    sock = socket.socket()
+                    sock.setblocking(False)
+                    sock.connect_ex(full.getsockname())
+                    held.append(sock)
+                async with engine_to(full.getsockname()[1]) as pool:
+                    with pytest.raises(ConnectTimeout, match="no connection to"):
+                        await pool.acquire(soon(), 0.1)
+                    assert (pool.open, pool.share.open) == (0, 0)
+                    with pytest.raises(ConnectTimeout):
+                        await pool.acquire(now() + 0.1, BOUND)
+                for sock in held:
+                    sock.close()
+            assert server.connections == 0
+
+    run(main())
+
+
+def test_a_refusal_names_the_endpoint(run: Run) -> None:
+    async def main() -> None:
+        port = int(refusing().rpartition(":")[2])
+        async with engine_to(port) as pool:
+            with pytest.raises(ConnectFailed, match=f"no connection to http://127.0.0.1:{port}"):
+                await connected(pool)
+            assert pool.open == 0
+
+    run(main())
+
+
+def test_closing_ends_what_is_under_way_and_the_engine_goes_on_after_that(run: Run) -> None:
+    def rule(connection: Connection) -> None:
+        while connection.request() is not None:
+            if connection.number > 2:
+                connection.send(OK)
+
+    async def main() -> None:
+        with RawServer(rule) as server:
+            engine = AsyncEngine(pool=PoolLimits(per_endpoint=2))
+            pool = engine.pool(Target("127.0.0.1", server.port))
+            tasks = [asyncio.create_task(call(pool)) for _ in range(3)]
+            await until(lambda: len(server.requests) == 2)
+            await engine.aclose()
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [type(error) for error in errors] == [WireError] * 3
+            assert (pool.open, pool.share.open) == (0, 0)
+            assert await call(pool) == (200, b"ok")
+            await engine.aclose()
+
+    run(main())

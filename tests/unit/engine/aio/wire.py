@@ -1,0 +1,83 @@
+"""An engine, a server that says what it is told to, and requests as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from meshclient.engine.aio.connection import AsyncConnection
+    from meshclient.engine.aio.pool import AsyncPool
+    from meshclient.engine.marks import Marks
+
+    Result = TypeVar("Result")
+
+# Seconds in which everything here is done, on a busy machine as well.
+BOUND = 20.0
+GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+class Run(Protocol):
+    """Runs a coroutine to its end, on a loop of its own."""
+
+    def __call__(self, main: Coroutine[Any, Any, Result]) -> Result: ...
+
+
+def now() -> float:
+    """The engine's clock."""
+    return time.monotonic()
+
+
+def soon() -> float:
+    """A limit that is not reached."""
+    return now() + BOUND
+
+
+async def connected(pool: AsyncPool, seconds: float = BOUND, marks: Marks | None = None) -> AsyncConnection:
+    """As callers do it."""
+    return pool.take() or await pool.acquire(now() + seconds, seconds, marks)
+
+
+async def call(pool: AsyncPool, data: bytes = GET, seconds: float = BOUND, **more: Any) -> tuple[int, bytes]:
+    """One exchange from beginning to end."""
+    connection = await connected(pool)
+    await connection.exchange(data, now() + seconds, **more)
+    answer = connection.status, connection.take()
+    connection.release()
+    return answer
+
+
+@contextlib.asynccontextmanager
+async def engine_to(port: int, **settings: Any) -> AsyncIterator[AsyncPool]:
+    """A pool of an engine that is closed afterwards."""
+    engine = AsyncEngine(**settings)
+    try:
+        yield engine.pool(Target("127.0.0.1", port))
+    finally:
+        await engine.aclose()
+
+
+async def until(condition: Callable[[], bool], seconds: float = BOUND) -> None:
+    """Wait for what other threads or the loop are about to do."""
+    end = now() + seconds
+    while not condition():
+        if now() > end:
+            raise AssertionError("it did not come to pass")
+        await asyncio.sleep(0.002)
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+NEVER = inf
