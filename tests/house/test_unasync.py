@@ -77,6 +77,13 @@ def test_words_are_replaced_and_structure_is_kept() -> None:
         ("class AsyncMeshTransport:", "class MeshTransport:"),
         ("def __aiter__(self)", "def __iter__(self)"),
         ("await stream.aclose()", "stream.close()"),
+        ("await response.aread()", "response.read()"),
+        ("thread already read", "thread already read"),
+        (
+            "from meshclient.engine.aio.engine import AsyncEngine",
+            "from meshclient.engine.blocking.engine import Engine",
+        ),
+        ("target = engine.aiohttp", "target = engine.aiohttp"),
         ("import asyncio", "import asyncio"),
         ("awaited = asynchrony(data)", "awaited = asynchrony(data)"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -34,6 +35,21 @@ def test_connections_are_kept(wire: Wire) -> None:
             assert response.http_version == "HTTP/1.1"
         assert [request.target for request in server.requests] == ["/one", "/two?x=%20", "/three"]
         assert server.connections == 1
+
+
+def test_calls_beside_each_other_have_connections_of_their_own(wire: Wire) -> None:
+    def rule(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            body = request.target.encode()
+            connection.send(reply(f"Content-Length: {len(body)}\r\n", body))
+
+    with RawServer(rule) as server:
+        client = wire.wired()
+        for turn in range(20):
+            paths = [f"/{turn}/{number}" for number in range(8)]
+            responses = wire.at_once([partial(client.get, server.url + path) for path in paths])
+            assert [response.text for response in responses] == paths
+        assert 1 <= server.connections <= 8
 
 
 def test_a_response_is_as_it_was_sent(wire: Wire) -> None:

@@ -214,12 +214,17 @@ def test_a_kept_connection_that_the_server_closes_as_it_is_used(wire: Wire) -> N
 
     with RawServer(rule) as server:
         client = wire.wired()
+        kinds: list[object] = []
+        # Its end tells of a stale connection only if it is here at once, which a busy machine may not manage.
+        while Kind.STALE_CONNECTION not in kinds and len(kinds) < 10:
+            assert wire.run(client.get(server.url)).text == "ok"
+            with pytest.raises(httpx.RemoteProtocolError) as caught:
+                wire.run(client.get(server.url))
+            kinds.append(kind_of(caught.value))
+        assert kinds[-1] is Kind.STALE_CONNECTION
+        assert set(kinds[:-1]) <= {Kind.DISCONNECTED}
         assert wire.run(client.get(server.url)).text == "ok"
-        with pytest.raises(httpx.RemoteProtocolError) as caught:
-            wire.run(client.get(server.url))
-        assert kind_of(caught.value) is Kind.STALE_CONNECTION
-        assert wire.run(client.get(server.url)).text == "ok"
-        assert server.connections == 2
+        assert server.connections == len(kinds) + 1
 
 
 def test_a_connection_closed_while_it_was_idle_is_not_used(wire: Wire) -> None:

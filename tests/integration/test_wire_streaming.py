@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from integration.wire import BOUND, Wire, kind_of, wire_fixture  # noqa: F401 - a fixture
+from meshclient.engine.limits import PoolLimits
 from meshclient.http._async import engine_dialogue as async_dialogue
 from meshclient.http._sync import engine_dialogue as dialogue
 from meshclient.model.outcome import Kind
@@ -121,19 +121,38 @@ def test_who_stops_reading_closes_the_connection(wire: Wire) -> None:
 
 
 def test_a_pause_between_two_parts_may_be_long_in_all(wire: Wire) -> None:
-    go_on = [threading.Event() for _ in range(6)]
+    never = threading.Event()
 
     def rule(connection: Connection) -> None:
         connection.request()
-        connection.send(head(6))
-        for event in go_on:
-            event.wait(0.1)
+        connection.send(head(5))
+        for _ in range(5):
+            never.wait(0.25)
             connection.send(b"x")
         connection.request()
 
     with RawServer(rule) as server:
-        client = wire.over(wire.engine(), timeout=0.4)
-        assert wire.run(client.get(server.url)).content == b"xxxxxx"
+        client = wire.over(wire.engine(), timeout=1.0)
+        assert wire.run(client.get(server.url)).content == b"xxxxx"
+
+
+def test_a_pause_between_two_writes_may_be_long_in_all(wire: Wire) -> None:
+    never, size = threading.Event(), 6 * MEBI
+
+    def rule(connection: Connection) -> None:
+        while connection._file.readline() != b"\r\n":
+            pass
+        for _ in range(6):
+            never.wait(0.2)
+            connection._exactly(size)
+        connection.send(OK)
+        connection.request()
+
+    with RawServer(rule) as server:
+        client = wire.over(wire.engine(), timeout=httpx.Timeout(BOUND, write=0.9))
+        body = wire.body([bytes(size)] * 6)
+        headers = {"content-length": str(6 * size)}
+        assert wire.run(client.post(server.url, content=body, headers=headers)).text == "ok"
 
 
 def test_a_server_that_answers_early_is_heard(wire: Wire) -> None:
@@ -167,7 +186,7 @@ def test_a_body_that_fails_ends_its_connection(wire: Wire) -> None:
         raise KeyError("no more")
 
     with RawServer(always(OK)) as server:
-        client = wire.wired()
+        client = wire.wired(pool=PoolLimits(per_endpoint=1))
         with pytest.raises(KeyError, match="no more"):
             wire.run(client.post(server.url, content=wire.body_of(parts())))
         assert wire.run(client.get(server.url)).text == "ok"
@@ -224,35 +243,3 @@ def test_a_body_does_not_wait_for_ever(wire: Wire, monkeypatch: pytest.MonkeyPat
         response = wire.run(wire.wired().post(server.url, content=b"the body", headers=EXPECTING))
         assert response.text == "ok"
         assert server.requests[0].body == b"the body"
-
-
-@pytest.mark.parametrize("where", ["head", "body"])
-def test_a_cancelled_call_leaves_nothing_behind(where: str) -> None:
-    wire = Wire("asyncio")
-    came, ended = threading.Event(), threading.Event()
-
-    def rule(connection: Connection) -> None:
-        request = connection.request()
-        if request is None or request.target == "/":
-            connection.send(OK)
-            return
-        if where == "body":
-            connection.send(head(10) + b"12345")
-        came.set()
-        if not connection.sock.recv(1):
-            ended.set()
-
-    async def cancelled(client: Any, url: str) -> None:
-        task = asyncio.ensure_future(client.get(url))
-        await asyncio.to_thread(came.wait, BOUND)
-        await asyncio.sleep(0.02)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    with RawServer(rule) as server:
-        client = wire.wired()
-        wire.run(cancelled(client, server.url + "/slow"))
-        wait_until(lambda: wire.turn() or ended.is_set(), BOUND, "the end of the connection")
-        assert wire.run(client.get(server.url)).text == "ok"
-        wire.end()

@@ -10,13 +10,12 @@ import pytest
 import trustme
 
 from integration.wire import Wire, wire_fixture  # noqa: F401 - a fixture
+from meshclient.engine.limits import PoolLimits
 from meshclient.engine.tls import AdoptedContext
 from unit.http.rawserver import OK, RawServer, always, refusing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-BROKEN = always(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nok")
+    from collections.abc import Callable, Iterator
 
 
 class Trace:
@@ -73,14 +72,33 @@ def test_a_connection_that_cannot_be_made(wire: Wire) -> None:
     assert ours == theirs == [["connection.connect_tcp.started", "connection.connect_tcp.failed", "ConnectError"]]
 
 
-def test_a_body_that_breaks_off(wire: Wire) -> None:
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"])
+def test_an_answer_that_breaks_off(wire: Wire, answer: bytes) -> None:
     def rule(connection: Any) -> None:
         connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")
+        connection.send(answer)
 
     with RawServer(rule) as server:
         ours, theirs = (story(wire, transport, server.url, 1) for transport in (wire.engine(), wire.stock()))
-    assert sorted(ours[0]) == sorted(theirs[0])
+    assert ours == theirs
+    assert ours[0][-1] == "RemoteProtocolError"
+
+
+def test_a_request_body_that_breaks_off(wire: Wire) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"one"
+        raise KeyError("no more")
+
+    def heard(transport: Any, url: str) -> list[str]:
+        trace = Trace(wire)
+        with pytest.raises(KeyError):
+            wire.run(
+                wire.over(transport).post(url, content=wire.body_of(parts()), extensions={"trace": trace.function})
+            )
+        return trace.names
+
+    with RawServer(always(OK)) as server:
+        assert heard(wire.engine(), server.url) == heard(wire.stock(), server.url)
 
 
 def test_a_handshake(wire: Wire) -> None:
@@ -109,13 +127,14 @@ def test_what_the_events_tell(wire: Wire) -> None:
     assert (version, status, reason, headers) == (b"HTTP/1.1", 200, b"OK", [(b"Content-Length", b"2")])
 
 
-def test_a_trace_function_that_fails_ends_its_connection(wire: Wire) -> None:
+@pytest.mark.parametrize("where", ["connection.connect_tcp.complete", "http11.send_request_body.started"])
+def test_a_trace_function_that_fails_ends_its_connection(wire: Wire, where: str) -> None:
     def fail(event: str, _: object) -> None:
-        if event == "http11.send_request_body.started":
+        if event == where:
             raise KeyError(event)
 
     with RawServer(always(OK)) as server:
-        client = wire.wired()
+        client = wire.wired(pool=PoolLimits(per_endpoint=1))
         with pytest.raises(KeyError):
             wire.run(client.get(server.url, extensions={"trace": wire.hook(fail)}))
         assert wire.run(client.get(server.url)).text == "ok"

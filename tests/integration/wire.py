@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,7 +17,7 @@ from meshclient.http._sync.engine_transport import EngineTransport
 from unit.http.face import Face
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 BOUND = 10.0
 
@@ -53,6 +54,17 @@ class Wire(Face):
                 yield part
 
         return asynchronous() if self.is_async else parts
+
+    def at_once(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        """The results of calls that are made beside each other, as tasks or in threads."""
+
+        async def all_of_them() -> list[Any]:
+            return list(await asyncio.gather(*(call() for call in calls)))
+
+        if self._runner is not None:
+            return self._runner.run(all_of_them())
+        with ThreadPoolExecutor(len(calls)) as threads:
+            return list(threads.map(lambda call: call(), calls))
 
     def turn(self) -> bool:
         """Let the loop run for a moment; False."""

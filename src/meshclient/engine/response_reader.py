@@ -175,9 +175,11 @@ class ResponseReader:
             raise MalformedResponse(f"over {self._idle} bytes of chunk extensions or trailers in a row")
 
     def _follow(self, data: bytes) -> None:
-        self.keep = False
         if self.upgraded:
             self.surplus += data
+        elif data.strip(b"\r\n"):
+            # llhttp passes over empty lines where it finds them in one piece with the response.
+            self.keep = False
 
     def _begun(self, data: bytes) -> None:
         """The first piece of a head that takes the short road no further."""

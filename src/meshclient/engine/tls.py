@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.runtime.loop import fork_safe_lock
-from meshclient.engine.tls_context import ResumingContext, learn
+from meshclient.engine.tls_context import ResumingContext, resuming, session_of
+from meshclient.engine.tls_sessions import Sessions
 from meshclient.engine.tls_settings import ALPN, TlsUnusable
 from meshclient.engine.tls_settings import TlsSettings as TlsSettings  # noqa: PLC0414 - goes with what it is for
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from meshclient.engine.target import Tls
 
 _LOG = logging.getLogger("meshclient")
 _LOOK_EVERY = 1.0
@@ -52,7 +55,7 @@ class TlsContexts:
         """Whether servers that ask for a certificate get one."""
         return bool(self.settings.cert)
 
-    def at(self, endpoint: str) -> TlsAt:
+    def at(self, endpoint: str) -> Tls:
         """The same for the endpoint of that name, in whatever words: servers of one name know their own sessions."""
         return TlsAt(self, endpoint)
 
@@ -74,9 +77,15 @@ class TlsContexts:
         finally:
             self._lock.release()
 
-    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str) -> None:
-        """As `Tls` says."""
-        learn(made, server_name)
+    def context_at(self, endpoint: str) -> ssl.SSLContext:
+        """The same with the sessions of `endpoint`."""
+        return self.context().at(endpoint)
+
+    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str, at: str = "") -> None:
+        """As `Tls` says, of the endpoint `at`. A session goes with its context, which need not be the current one."""
+        session, context = session_of(made), made.context
+        if session is not None and isinstance(context, ResumingContext):
+            context.sessions.keep(server_name, at, session)
 
     def apart(self) -> ssl.SSLContext:
         """A context for httpx's transport, which changes what contexts offer; as the files are now, and for good.
@@ -120,55 +129,68 @@ class TlsContexts:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class TlsAt:
-    """`contexts` for one endpoint; a `Tls`, equal to another of the same."""
-
-    contexts: TlsContexts
-    endpoint: str
-
-    @property
-    def shows_certificate(self) -> bool:
-        """As `TlsContexts` says."""
-        return self.contexts.shows_certificate
-
-    def context(self) -> ssl.SSLContext:
-        """As `Tls` says; raises as `TlsContexts` does."""
-        return self.contexts.context().at(self.endpoint)
-
-    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str) -> None:
-        """As `Tls` says."""
-        learn(made, server_name, self.endpoint)
-
-
 class AdoptedContext:
     """A context that somebody else made, as a `Tls`. It is left as it is, but for one thing that httpx does as well.
 
     Args:
         context: to be used.
+        given: whether it is the caller's own, and not what httpx makes for a client: then it may change at any time,
+            so that nothing is resumed, and errors speak of it.
     """
 
-    __slots__ = ("_context",)
-
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, *, given: bool = True) -> None:
         self._context = context
+        self._sessions = None if given else Sessions()
 
-    def at(self, _: str) -> AdoptedContext:
-        """As `TlsContexts` has it: the same for all endpoints."""
-        return self
+    @property
+    def shows_certificate(self) -> bool | None:
+        """None: nobody knows."""
+        return None if self._sessions is None else False
 
-    def apart(self) -> ssl.SSLContext:
-        """As `TlsContexts` has it, but there is one only."""
-        return self._context
+    def at(self, endpoint: str) -> Tls:
+        """As `TlsContexts` has it."""
+        return self if self._sessions is None else TlsAt(self, endpoint)
 
     def context(self) -> ssl.SSLContext:
         """As `Tls` says, but always the same. It offers HTTP/1.1 alone: whoever shares it may have offered more."""
         self._context.set_alpn_protocols(ALPN)
         return self._context
 
+    def context_at(self, endpoint: str) -> ssl.SSLContext:
+        """As `TlsContexts` has it."""
+        context = self.context()
+        return context if self._sessions is None else resuming(context, self._sessions, endpoint)
+
+    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str, at: str = "") -> None:
+        """As `TlsContexts` has it."""
+        session = None if self._sessions is None else session_of(made)
+        if session is not None and self._sessions is not None:
+            self._sessions.keep(server_name, at, session)
+
+    def apart(self) -> ssl.SSLContext:
+        """As `TlsContexts` has it, but there is one only."""
+        return self._context
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAt:
+    """`contexts` for one endpoint; a `Tls`, equal to another of the same."""
+
+    contexts: TlsContexts | AdoptedContext
+    endpoint: str
+
+    @property
+    def shows_certificate(self) -> bool | None:
+        """As `contexts` has it."""
+        return self.contexts.shows_certificate
+
+    def context(self) -> ssl.SSLContext:
+        """As `Tls` says; raises as `contexts` does."""
+        return self.contexts.context_at(self.endpoint)
+
     def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str) -> None:
-        """As `Tls` says, where the context is of a kind that can."""
-        learn(made, server_name)
+        """As `Tls` says."""
+        self.contexts.learn(made, server_name, self.endpoint)
 
 
 def _state(path: str) -> tuple[int, int, int] | None:

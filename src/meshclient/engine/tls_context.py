@@ -56,7 +56,7 @@ class ResumingContext(ssl.SSLContext):
 
     def at(self, endpoint: str) -> ssl.SSLContext:
         """This context, as far as making connections goes, with the sessions of one endpoint."""
-        return cast("ssl.SSLContext", _ContextAt(self, endpoint))
+        return resuming(self, self.sessions, endpoint)
 
     def wrap_bio(
         self,
@@ -89,11 +89,17 @@ class ResumingContext(ssl.SSLContext):
         return self.sessions.of(name or "", "") if not isinstance(name, bytes) else None
 
 
-class _ContextAt:
-    """Stands for its context where that is asked to wrap something."""
+def resuming(context: ssl.SSLContext, sessions: Sessions, at: str) -> ssl.SSLContext:
+    """`context` as far as making connections goes, to an endpoint whose sessions are among `sessions`."""
+    return cast("ssl.SSLContext", _ContextAt(context, sessions, at))
 
-    def __init__(self, context: ResumingContext, at: str) -> None:
+
+class _ContextAt:
+    """Stands for a context where that is asked to wrap something."""
+
+    def __init__(self, context: ssl.SSLContext, sessions: Sessions, at: str) -> None:
         self._context = context
+        self._sessions = sessions
         self._at = at
 
     def __getattr__(self, name: str) -> object:
@@ -106,17 +112,15 @@ class _ContextAt:
         return self._context.wrap_socket(*given, **self._complete(server_hostname, named))
 
     def _complete(self, name: str | None, named: dict[str, Any]) -> dict[str, Any]:
-        return {"session": self._context.sessions.of(name or "", self._at), **named, "server_hostname": name}
+        return {"session": self._sessions.of(name or "", self._at), **named, "server_hostname": name}
 
 
-def learn(made: ssl.SSLObject | ssl.SSLSocket, server_name: str, at: str = "") -> None:
-    """Remember the session of a connection, where it can be resumed and its context does such things.
+def session_of(made: ssl.SSLObject | ssl.SSLSocket) -> ssl.SSLSession | None:
+    """The session of a connection, where it can be resumed.
 
-    Under TLS 1.3 the tickets come after the handshake: call it when something was read.
+    Under TLS 1.3 the tickets come after the handshake: there is one when something was read.
     """
-    context = made.context
-    if not isinstance(context, ResumingContext):
-        return
     session = made.session
     if session is not None and (session.has_ticket or (session.id and made.version() != "TLSv1.3")):
-        context.sessions.keep(server_name, at, session)
+        return session
+    return None

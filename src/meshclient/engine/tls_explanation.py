@@ -81,7 +81,9 @@ def _unverified(error: ssl.SSLCertVerificationError, target: Target) -> str:
     if code == _NOT_YET:
         since = f" before {_date(shown.begins)}" if shown else " yet"
         return f"its certificate is not valid{since}: set the clock of this host right, or replace the certificate"
-    remedy = _remedy(target, "set tls.ca to the file of {}", "load {} into the SSLContext that was given")
+    remedy = _remedy(
+        target, "set tls.ca to the file of {}", "load {} into the SSLContext that was given, or set tls.ca"
+    )
     if code == _SELF_SIGNED:
         return f"its certificate is signed by itself: {remedy.format('that certificate')}"
     if code in _UNKNOWN_AUTHORITY:
@@ -128,7 +130,9 @@ def _wanting(target: Target) -> str:
 
 
 def _certificate(target: Target) -> str:
-    return _remedy(target, "set tls.cert and tls.key", "load one into the SSLContext that was given")
+    return _remedy(
+        target, "set tls.cert and tls.key", "load one into the SSLContext that was given, or set tls.cert and tls.key"
+    )
 
 
 def _remedy(target: Target, configured: str, given: str) -> str:

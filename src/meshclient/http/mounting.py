@@ -43,6 +43,11 @@ def mount_mesh(client: _Transports[T], wrap: Callable[[T, T], T], own: Collectio
             client._mounts[pattern] = wrap(direct, transport)  # noqa: SLF001
 
 
+def has_proxies(client: _Transports[T]) -> bool:
+    """Whether requests for some URLs go another way than the others."""
+    return bool(client._mounts)  # noqa: SLF001
+
+
 def direct_transport(client: _Transports[T]) -> tuple[T, ssl.SSLContext]:
     """What httpx made to send requests without a proxy, and the context for TLS that it made for it."""
     transport = client._transport  # noqa: SLF001

@@ -27,14 +27,17 @@ class Turnstile:
 
     def __init__(self) -> None:
         self.first: Callable[[], object] | None = None
+        self.taken = False
 
     def __enter__(self) -> None:
         first, self.first = self.first, None
         if first is not None:
             first()
+        assert not self.taken, "who holds it would wait for himself"
+        self.taken = True
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.taken = False
 
 
 class Interrupting(float):

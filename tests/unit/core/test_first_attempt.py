@@ -20,7 +20,7 @@ from meshclient.model.events import AttemptFinished, CallRejected, RetrySchedule
 from meshclient.model.outcome import CANCELLED, Mark
 from meshclient.model.report import AttemptReport
 from meshclient.model.snapshot import Empty, Failed, Pending, Ready, Snapshot
-from unit.core.fleet import OK, REFUSED, UNAVAILABLE, Clock, endpoint, endpoints, use
+from unit.core.fleet import OK, REFUSED, UNAVAILABLE, Clock, endpoint, endpoints, taken, use
 from unit.core.script import call
 from unit.core.shop import Gate, House, Shop
 
@@ -261,3 +261,17 @@ def test_a_call_whose_picker_fails_hands_its_permit_back() -> None:
     with pytest.raises(ZeroDivisionError):
         begin(service, service.clock(), 2.0, None)
     assert gate(service).inside == 0
+
+
+@pytest.mark.xfail(reason="`FirstAttempt.attempt` makes another pick of the same use each time")
+def test_a_call_whose_attempt_was_asked_for_is_handed_back_once() -> None:
+    service = shop()
+    first = begun(service)
+    attempt = first.attempt()
+    assert attempt is not None
+    first.cancelled(1000.0)
+    # The attempt's pick is forgotten, and the next choice finds it.
+    del attempt
+    other = taken(service.balancer)
+    assert (pending(service), service.balancer._load.pending) == (1, 1)
+    other.done(CANCELLED, 1000.0)

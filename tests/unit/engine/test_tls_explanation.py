@@ -125,9 +125,11 @@ def test_an_unknown_authority(client: str, tls: TlsContexts) -> None:
             "its certificate is signed by 'Strange unit', not trusted here: set tls.ca to the file of that authority, "
             f"{remedy}"
         )
+        httpxs = AdoptedContext(ssl.create_default_context(), given=False)
+        assert "set tls.ca to the file of that authority" in said(client, httpxs.at(server.url), server)
         assert said(client, AdoptedContext(ssl.create_default_context()), server) == (
             "its certificate is signed by 'Strange unit', not trusted here: load that authority into the SSLContext "
-            f"that was given, {remedy}"
+            f"that was given, or set tls.ca, {remedy}"
         ).replace("'Strange unit'", "an authority")
 
 

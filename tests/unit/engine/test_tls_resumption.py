@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import trustme
 
@@ -92,6 +93,22 @@ def test_an_adopted_context_is_used_as_it_is(authority: trustme.CA) -> None:
     assert adopted.at("a:1") is adopted
     with tls_server(serving(authority.issue_cert("orders"))) as server:
         assert [ask("asyncio", adopted, server, "orders").resumed for _ in range(2)] == [False, False]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_context_that_httpx_made_resumes_at_each_endpoint(
+    authority: trustme.CA, client: str, version: ssl.TLSVersion
+) -> None:
+    context = httpx.create_ssl_context()
+    authority.configure_trust(context)
+    adopted = AdoptedContext(context, given=False)
+    assert adopted.at("a:1") == adopted.at("a:1")
+    issued = authority.issue_cert("orders")
+    with tls_server(serving(issued, version=version)) as first, tls_server(serving(issued, version=version)) as second:
+        for expected in (False, True):
+            for server in (first, second):
+                assert ask(client, adopted.at(server.url), server, "orders").resumed is expected
 
 
 def test_whatever_httpx_makes_of_a_context_our_own_connections_speak_http_1_1(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ class OrderServer(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.left = threading.Event()
         self._closing = threading.Event()
+        self._accepted: list[socket.socket] = []
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -42,10 +45,19 @@ class OrderServer(ThreadingHTTPServer):
         """Pause between two records; whether to go on."""
         return not self._closing.wait(TICK)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection."""
+        accepted = super().get_request()
+        self._accepted.append(accepted[0])
+        return accepted
+
     def stop(self) -> None:
-        """Refuse connections from now on."""
+        """Refuse connections from now on, and end those there are."""
         self._closing.set()
         self.shutdown()
+        for each in self._accepted:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         self.server_close()
         self._thread.join(5)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from typing_extensions import TypeAliasType
 
 from meshclient.rpc import Body, Form, Header, Path, Query, delete, get, head, options, patch, post, put, service
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
@@ -274,6 +275,7 @@ def test_a_positional_parameter_has_no_name(face: Face, orders: Any) -> None:
         (Literal["a", 2], 2, "2"),
         (int | str, "a", "a"),
         (Annotated[int, msgspec.Meta(gt=0)], 1, "1"),
+        (TypeAliasType("Alias", int), 1, "1"),
     ],
 )
 def test_values_as_text(face: Face, wire: Wire, kind: Any, value: object, written: str) -> None:

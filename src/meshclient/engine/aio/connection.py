@@ -46,23 +46,12 @@ class AsyncConnection(Exchange):
         """
         if not self.busy:
             return
-        if self.uses == 1 and self.complete:
-            self._learn()
-        if (
-            self.complete
-            and self.keep
-            and not (self._early or self._paused or self.closed_because)
-            and self._era == self._pool.era
-        ):
-            if not self._reading:
-                self._reading = True
-                self._transport.resume_reading()
+        if self.keep and not self._odd and self._era == self._pool.era:
             self.busy = False
-            self.expires = self.idle_since + self._lasts
+            self.expires = self.headed_at + self._lasts
             self._pool.put(self)
         else:
-            self.close(self._unkept(), at_once=not self.complete or self._paused)
-            self.busy = False
+            self._release_oddly()
 
     def abandon(self, why: str) -> None:
         """Close it now."""
@@ -74,6 +63,7 @@ class AsyncConnection(Exchange):
         if self.closed_because:
             return
         self.closed_because = why
+        self.keep = False
         if self._transport is not None:
             if at_once:
                 self._transport.abort()
@@ -88,7 +78,9 @@ class AsyncConnection(Exchange):
         self.busy = True
         self.reserved = False
         self.began = now
-        self._marks = marks
+        if marks is not None:
+            self._marks = marks
+            self._odd = True
 
     def promised(self) -> None:
         """Somebody will have it; until then nobody has, and a second `release` by the last one does no harm."""
@@ -103,7 +95,6 @@ class AsyncConnection(Exchange):
 
     def rest(self, now: float) -> None:
         """It was opened for nobody."""
-        self.idle_since = now
         if self._era == self._pool.era and not self.closed_because:
             self.busy = False
             self.expires = now + self._lasts
@@ -145,6 +136,20 @@ class AsyncConnection(Exchange):
             sock.close()
         elif sock.fileno() >= 0:
             os.close(sock.detach())
+
+    def _release_oddly(self) -> None:
+        if self.uses == 1 and self.complete:
+            self._learn()
+        if self.keep and not (self._early or self._paused) and self._era == self._pool.era:
+            if not self._reading:
+                self._reading = True
+                self._transport.resume_reading()
+            self.busy = False
+            self.expires = self._clock() + self._lasts
+            self._pool.put(self)
+        else:
+            self.close(self._unkept(), at_once=not self.complete or self._paused)
+            self.busy = False
 
     def _learn(self) -> None:
         """What the first response on a connection tells about the next ones."""

@@ -7,6 +7,7 @@ resolve.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
@@ -62,8 +63,9 @@ def interleaved(addresses: Sequence[Address]) -> list[Address]:
 async def _resolve(loop: asyncio.AbstractEventLoop, target: Target) -> list[Address]:
     try:
         found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectFailed(f"no connection to {target}: its name does not resolve ({error.strerror})") from error
+    except (OSError, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is no name"
+        raise ConnectFailed(f"no connection to {target}: its name does not resolve ({words})") from error
     addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
     if not addresses:
         raise ConnectFailed(f"no connection to {target}: its name has no address")
@@ -122,4 +124,5 @@ def _discard(task: asyncio.Task[socket.socket]) -> None:
 
 
 def _words(error: OSError) -> str:
-    return error.strerror or str(error)
+    # asyncio puts words of its own in the place of the system's.
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -35,15 +35,14 @@ class Exchange(ResponseReader, asyncio.Protocol):
         busy: whether somebody has taken it.
         began: clock when that was.
         headed_at: clock when the last response head arrived.
-        idle_since: clock when its last response ended.
         closed_because: why it is closed; empty while it is open.
         over: whether its transport is closed as well.
     """
 
     __slots__ = (
-        "_clock", "_early", "_failure", "_gap", "_looked", "_loop", "_marks", "_odd", "_paused", "_reading", "_sending",
-        "_stood", "_sweep", "_target", "_then", "_transport", "_unread_from", "_upgraded", "_wait", "_waiter", "began",
-        "busy", "closed_because", "due", "headed_at", "idle_since", "over", "uses", "watched",
+        "_clock", "_dated", "_early", "_failure", "_gap", "_looked", "_loop", "_marks", "_odd", "_paused", "_reading",
+        "_sending", "_stood", "_sweep", "_target", "_then", "_transport", "_unread_from", "_upgraded", "_wait",
+        "_waiter", "began", "busy", "closed_because", "due", "headed_at", "over", "uses", "watched",
     )  # fmt: skip
 
     def __init__(self, pool: AsyncPool) -> None:
@@ -59,10 +58,13 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self._marks: Marks | None = None
         self._wait = _WHOLE
         self._then = self._gap = self.due = inf
-        self._stood = self.headed_at = self.idle_since = self.began = 0.0
+        self._stood = self.headed_at = self.began = 0.0
         self._unread_from = self.uses = 0
+        # Whether anything is other than with a response that comes at once and as a whole; all that is rare then
+        # costs the others one look.
+        self._odd = True
         self._reading = self.busy = True
-        self._paused = self._early = self._sending = self._odd = self._looked = self.watched = self.over = False
+        self._dated = self._paused = self._early = self._sending = self._looked = self.watched = self.over = False
         self.closed_because = ""
 
     def release(self) -> None:
@@ -109,18 +111,17 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self.due = due
         self._then = then
         self._gap = gap
-        self._stood = 0.0
-        self._odd = self._looked = False
         self._wait = _WHOLE if whole else _HEAD
-        if self._marks is not None:
-            self._marks.wrote = self._clock()
-            self._marks = None
+        if self._odd:
+            self._begin()
         if not self.watched:
             self._sweep.watch(self)
+        if more or upgrade:
+            self._odd = True
         self._transport.write(data)
         if more:
             self._wait = _HEAD
-            self._odd = self._sending = True
+            self._sending = True
             return
         self._waiter = waiter = self._loop.create_future()
         try:
@@ -188,7 +189,10 @@ class Exchange(ResponseReader, asyncio.Protocol):
     @property
     def waited(self) -> float:
         """Seconds for which the loop stood still between the request and the response's head."""
-        return self._stood + self._sweep.late(self.began, self.headed_at)
+        stood, sweep = self._stood, self._sweep
+        if self.headed_at - sweep.next <= TOLERANCE:
+            return stood
+        return stood + sweep.late(self.began, self.headed_at)
 
     # A connection that no longer speaks HTTP.
 
@@ -220,16 +224,18 @@ class Exchange(ResponseReader, asyncio.Protocol):
         if not self.complete:
             self._progress()
             return
-        if self._odd or self.upgraded:
+        if self._odd:
             self._oddly()
+        else:
+            self.headed_at = self._clock()
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
-            if not waiter.done():
+            try:
                 waiter.set_result(None)
-
-    def on_head(self) -> None:  # noqa: D102
-        self.headed_at = self.idle_since = self._clock()
+            except asyncio.InvalidStateError:
+                # The task was cancelled in this turn of the loop, and sees to the rest.
+                return
 
     def eof_received(self) -> None:  # noqa: D102
         if self.complete:
@@ -253,7 +259,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
             self._gone(error)
 
     def pause_writing(self) -> None:  # noqa: D102
-        self._paused = True
+        self._paused = self._odd = True
 
     def resume_writing(self) -> None:  # noqa: D102
         self._paused = False
@@ -269,7 +275,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
             self.due = inf
         elif self._stood > TOLERANCE and not self._looked:
             # What has come meanwhile is read before anything is said to be late.
-            self._looked = True
+            self._looked = self._odd = True
             grace = 0.0 if self.headed else self._then - now
             self.due = now + max(LOOK, min(self._stood - late, grace))
         else:
@@ -280,13 +286,30 @@ class Exchange(ResponseReader, asyncio.Protocol):
         if self.headed:
             late -= now - self.headed_at
             now = self.headed_at
+        self._odd = True
         self._stood += max(0.0, min(late, now - self.began))
 
     # Rare.
 
+    def _begin(self) -> None:
+        """The exchange before it was odd, or this one will be."""
+        self._stood = 0.0
+        self._unread_from = 0
+        self._dated = self._looked = False
+        # There is something to be learned from the first one.
+        self._odd = self._paused or self.uses == 1
+        if self._marks is not None:
+            self._marks.wrote = self._clock()
+            self._marks = None
+
+    def _date(self) -> None:
+        if not self._dated:
+            self._dated = True
+            self.headed_at = self._clock()
+
     def _oddly(self) -> None:
         """The response is complete; but it came in parts, or before its request was complete, or is the last one."""
-        self.idle_since = self._clock()
+        self._date()
         self._early = self._early or self._sending
         if self.upgraded:
             self._upgraded = AsyncUpgraded(self._transport, self._loop, self._target, self._gone)
@@ -299,6 +322,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
             if self.continued and wait == _CONTINUE:
                 self._wake()
             return
+        self._date()
         if self._sending:
             self._early = True
         if wait == _WHOLE and self.status < 400:

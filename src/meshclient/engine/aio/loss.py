@@ -37,6 +37,9 @@ def _named(target: Target, error: Exception | None, uses: int, seconds: float, *
         return TlsFailed(explain(error, target))
     if not uses:
         return ConnectFailed(f"{target}: {what} before a request was sent")
+    if uses == 1 and target.tls is not None and not answered:
+        # The alert is lost where the peer's reset overtakes it. But a request may have been seen, for all we know.
+        return Disconnected(explain(error, target))
     if answered:
         return Disconnected(f"{target}: {what} in the middle of its response")
     if uses > 1 and seconds < STALE:

@@ -133,10 +133,11 @@ class Pools:
         connections = list(self.connections)
         self.close(failure)
         for turn in range(2 * _TURNS):
-            if all(connection.over for connection in connections):
-                return
             if turn == _TURNS:
-                # Those with TLS wait for their peers' farewell.
+                # What was closed a moment ago is over as well by now. Those with TLS wait for their peers' farewell.
+                connections = [connection for connection in connections if not connection.over]
+                if not connections:
+                    return
                 for connection in connections:
                     connection.abort()
             await asyncio.sleep(0)

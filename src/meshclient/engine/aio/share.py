@@ -68,7 +68,8 @@ class Share:
 
 def _since(pool: AsyncPool) -> float:
     oldest = pool.oldest()
-    return inf if oldest is None else oldest.idle_since
+    # As it expires so much later for each.
+    return inf if oldest is None else oldest.expires
 
 
 def _turn(pool: AsyncPool) -> int:

@@ -1,16 +1,17 @@
 """Who may open a connection where their number is bounded, and who is next.
 
-One lock, and never waited for by whoever gives something back: that may be the garbage collector, on a thread that has
-it already. It says that something changed and goes; who holds the lock looks again once it has let go.
+There is no lock. An interrupt may strike a thread between taking one and being able to say so, and the collector of
+garbage gives slots back on a thread that may hold it already. Instead there is one baton: who finds it lets others in,
+who does not find it says that something has changed and goes. A baton that is lost puts another in its place.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.engine.errors import PoolTimeout
 
 if TYPE_CHECKING:
@@ -24,25 +25,44 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = 1.0
 
 
+class _Baton:
+    """Who has it, and nobody else, counts connections and lets threads in."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, gate: Gate) -> None:
+        # Weak, or the gate would be kept alive by what is put in the place of its own baton when it is collected.
+        self._gate = weakref.ref(gate)
+
+    def __del__(self) -> None:
+        gate = self._gate()
+        if gate is not None:
+            gate.batons.append(_Baton(gate))
+
+
 class Slot:
-    """The right to have one connection; given back when it is lost, at the latest."""
+    """The right to have one connection; given back when it is lost, at the latest.
 
-    __slots__ = ("_gate", "_pool")
+    Attributes:
+        gate: that counts it; None while it does not count.
+    """
 
-    def __init__(self, gate: Gate, pool: BoundedPool) -> None:
-        self._gate: Gate | None = gate
+    __slots__ = ("_pool", "gate")
+
+    def __init__(self, pool: BoundedPool) -> None:
+        self.gate: Gate | None = None
         self._pool = pool
 
     def give_back(self) -> None:
         """For the next. Once; again changes nothing."""
-        gate, self._gate = self._gate, None
+        gate, self.gate = self.gate, None
         if gate is not None:
             gate.returned.append(self._pool)
             gate.stir()
 
     def void(self) -> None:
         """It counts no more."""
-        self._gate = None
+        self.gate = None
 
     def __del__(self) -> None:
         self.give_back()
@@ -55,7 +75,7 @@ class _Waiting:
 
     def __init__(self, pool: BoundedPool) -> None:
         self.pool = pool
-        self.given: Connection | Slot | None = None
+        self.given: deque[Connection | Slot] = deque()
         self.wake = threading.Lock()
         self.wake.acquire()
 
@@ -64,37 +84,35 @@ class Gate:
     """Counts the open connections of the pools that share it, and keeps the queue for them.
 
     Attributes:
-        waiting: threads, in the order in which they came.
-        returned: pools that a connection less is open to, not yet counted.
+        batons: one, where nobody has it.
         resting: idle connections, the one that became so first at the front; only where their number is bounded.
+        returned: pools that a connection less is open to, not yet counted.
+        waiting: threads, in the order in which they came.
     """
 
     def __init__(self, limits: PoolLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
-        self._lock = fork_safe_lock()
         self._stirred = False
         self._open = 0
         self._pools: set[BoundedPool] = set()
+        self.batons: deque[_Baton] = deque([_Baton(self)])
         self.waiting: deque[_Waiting] = deque()
         self.returned: deque[BoundedPool] = deque()
         self.resting: OrderedDict[Connection, None] | None = None if limits.idle is None else OrderedDict()
 
     def join(self, pool: BoundedPool) -> None:
-        """A pool is made."""
-        with self._lock:
-            self._pools.add(pool)
-        self.stir()
+        """A pool is used."""
+        self._pools.add(pool)
 
     def leave(self, pool: BoundedPool) -> None:
         """A pool is retired; what is open to it counts until it is closed."""
-        with self._lock:
-            self._pools.discard(pool)
-        self.stir()
+        self._pools.discard(pool)
 
     def bereave(self) -> None:
         """Nothing is open in a forked child, and nobody waits."""
         self._open = 0
+        self.batons = deque([_Baton(self)])
         self.waiting.clear()
         self.returned.clear()
         for pool in self._pools:
@@ -108,16 +126,17 @@ class Gate:
         try:
             self.waiting.append(me)
             self.stir()
-            while me.given is None:
+            while not me.given:
                 rest = until - self._clock()
                 if rest <= 0.0:
                     raise PoolTimeout(f"{pool.target}: all {self._bound(pool)} connections were busy for too long")
                 me.wake.acquire(timeout=min(rest, _LOOK_AGAIN))
                 self.stir()
+            return me.given.pop()
         except BaseException:
-            self._withdraw(me)
+            _remove(self.waiting, me)
+            self._take_back(me)
             raise
-        return me.given
 
     def rest(self, connection: Connection) -> None:
         """A connection is idle now; too many of them are one too many."""
@@ -134,67 +153,83 @@ class Gate:
                 continue
             oldest.abandon("more were idle than are to be kept")
 
-    def _bound(self, pool: BoundedPool) -> int:
-        limits = self._limits
-        return limits.per_endpoint if 0 < limits.per_endpoint <= pool.opened else limits.total
-
-    def _withdraw(self, me: _Waiting) -> None:
-        with self._lock:
-            if me in self.waiting:
-                self.waiting.remove(me)
-            given, me.given = me.given, None
-        if isinstance(given, Slot):
-            given.give_back()
-        elif given is not None:
-            given.hand_back()
-        self.stir()
-
     def stir(self) -> None:
         """Something changed: let in whom there is room for. Does not wait, from any thread."""
         self._stirred = True
-        while self._stirred and self._lock.acquire(blocking=False):
+        while self._stirred:
+            try:
+                baton = self.batons.pop()
+            except IndexError:
+                # Who has it will look again when it is back.
+                return
             try:
                 self._stirred = False
                 self._let_in()
             finally:
-                self._lock.release()
+                self.batons.append(baton)
+
+    def _bound(self, pool: BoundedPool) -> int:
+        limits = self._limits
+        return limits.per_endpoint if 0 < limits.per_endpoint <= pool.opened else limits.total
 
     def _let_in(self) -> None:
+        self._count_returned()
         full: set[BoundedPool] = set()
         for one in list(self.waiting):
             if one.pool in full:
                 continue
-            # Given before it leaves the queue: an interruption in between costs nothing but a second look.
-            one.given = one.given or self._offer(one.pool)
-            if one.given is None:
-                full.add(one.pool)
-                continue
-            self.waiting.remove(one)
-            one.wake.release()
+            # Given before it leaves the queue: an interrupt in between costs nothing but a second look.
+            if not one.given:
+                offer = self._offer(one.pool)
+                if offer is None:
+                    full.add(one.pool)
+                    continue
+                one.given.append(offer)
+            if _remove(self.waiting, one):
+                one.wake.release()
+            else:
+                self._take_back(one)
+
+    def _take_back(self, one: _Waiting) -> None:
+        """It has gone, and may have been given something at this very moment."""
+        while one.given:
+            try:
+                given = one.given.pop()
+            except IndexError:
+                return
+            if isinstance(given, Slot):
+                given.give_back()
+            else:
+                given.hand_back()
+        self.stir()
 
     def _offer(self, pool: BoundedPool) -> Connection | Slot | None:
         connection = pool.newest()
         if connection is not None:
             return connection
-        self._count_returned()
         limits = self._limits
         if 0 < limits.per_endpoint <= pool.opened:
             return None
         if 0 < limits.total <= self._open and not self._make_room():
             return None
+        slot = Slot(pool)
+        # Interrupts strike where something is called, so that the next three are one.
         pool.opened += 1
         self._open += 1
-        return Slot(self, pool)
+        slot.gate = self
+        return slot
 
     def _count_returned(self) -> None:
         while self.returned:
-            self.returned.popleft().opened -= 1
+            # Likewise.
+            self.returned[0].opened -= 1
             self._open -= 1
+            del self.returned[0]
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle for longest, whichever endpoint it is to."""
         while True:
-            oldest = min((pool for pool in self._pools if pool.idle), key=_idle_since, default=None)
+            oldest = min((pool for pool in list(self._pools) if pool.idle), key=_idle_since, default=None)
             if oldest is None:
                 return False
             oldest.drop_oldest("another endpoint needed its place")
@@ -209,3 +244,12 @@ def _idle_since(pool: BoundedPool) -> float:
     except IndexError:
         # Taken at this very moment.
         return float("inf")
+
+
+def _remove(waiting: deque[_Waiting], one: _Waiting) -> bool:
+    """Whether it was there; of two threads that try, one hears yes."""
+    try:
+        waiting.remove(one)
+    except ValueError:
+        return False
+    return True

@@ -13,7 +13,7 @@ from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.transport import AsyncMeshTransport
 from meshclient.http.innards import async_follow
 from meshclient.http.mocking import async_mocked
-from meshclient.http.mounting import direct_transport, mount_mesh
+from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class AsyncClient(httpx.AsyncClient):
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and not arguments.get("mounts"):
-                self._road = AsyncShortRoad(self.mesh, self._lanes, self)
+                self._road = AsyncShortRoad(self.mesh, self._lanes, self, passes=not has_proxies(self))
 
     def _lay(self, engine: str, arguments: AsyncClientArguments) -> AsyncLanes | None:
         if engine not in {"builtin", "httpx"}:

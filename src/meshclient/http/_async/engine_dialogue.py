@@ -48,6 +48,7 @@ class AsyncDialogue:
         self._write = seconds(timeouts, "write")
         self._read = seconds(timeouts, "read")
         self._trail = trail
+        self._step = ""
 
     async def run(self, stream: httpx.AsyncByteStream) -> None:
         """Send the request with `stream` as its body, and wait for the head of the response.
@@ -78,6 +79,9 @@ class AsyncDialogue:
             await self._tell("receive_response_headers.complete", return_value=head)
         except BaseException as error:
             connection.abandon(f"its exchange ended in {type(error).__name__}")
+            await self._tell(f"{self._step}.failed", exception=error)
+            await self._tell("response_closed.started", request=self._request)
+            await self._tell("response_closed.complete", return_value=None)
             raise
 
     async def _send(self, stream: httpx.AsyncByteStream) -> None:
@@ -102,4 +106,5 @@ class AsyncDialogue:
 
     async def _tell(self, event: str, **info: object) -> None:
         if self._trail.onward is not None:
+            self._step = event.partition(".")[0]
             await self._trail.async_trace(f"http11.{event}", info)

@@ -89,7 +89,8 @@ class AsyncUpgradeStream(httpx.AsyncByteStream):
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in ():
+        nothing: tuple[bytes, ...] = ()
+        for part in nothing:
             yield part
 
     async def aclose(self) -> None:

@@ -70,9 +70,11 @@ class AsyncEngineStream(httpx.AsyncByteStream):
                     break
                 yield part
         except BaseException as error:
-            await self.aclose()
-            if trail.onward is not None:
-                await trail.async_trace("http11.receive_response_body.failed", {"exception": error})
+            try:
+                if trail.onward is not None:
+                    await trail.async_trace("http11.receive_response_body.failed", {"exception": error})
+            finally:
+                await self.aclose()
             if isinstance(error, WireError):
                 raise translated(error, self._request) from error
             raise

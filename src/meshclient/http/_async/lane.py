@@ -51,13 +51,13 @@ class AsyncLane:
     Attributes:
         plain: whether calls of the service can take the short road.
         transport: sends requests to addresses over the same connections.
+        most: bytes that a body may have.
     """
 
-    def __init__(
-        self, service: MeshService, engine: AsyncEngine, tls: Tls, *, secure: bool, server_name: str
-    ) -> None:
+    def __init__(self, service: MeshService, engine: AsyncEngine, tls: Tls, *, secure: bool, server_name: str) -> None:
         self.service = service
         self.plain = is_plain(service)
+        self.most = service.config.max_response
         self.transport = AsyncEngineTransport(engine, tls=tls, max_decoded=service.config.max_response)
         self._engine = engine
         self._tls = tls

@@ -32,7 +32,9 @@ class AsyncLanes:
         limits: that the client was given; they hold for each service. None for those of the services' configuration.
 
     Attributes:
-        passthrough: sends requests that are for no service.
+        tls: likewise.
+        engine: keeps the connections to hosts that are no service.
+        passthrough: sends requests to those.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class AsyncLanes:
     ) -> None:
         self._direct = None if direct is None else AsyncRoutedWire(direct)
         self._owned: AsyncRoutedWire | None = None
-        self._tls = TlsContexts(TlsSettings()) if tls is None else tls
+        self.tls = TlsContexts(TlsSettings()) if tls is None else tls
         self._limits = limits
         pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
-        self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(tls=self._tls, pool=pool)
+        self.engine = AsyncEngine(pool=pool)
+        self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(self.engine, tls=self.tls)
         self._lanes: dict[tuple[str, str], AsyncLane] = {}
         self._engines: dict[str, AsyncEngine] = {}
         self._http2: dict[str, AsyncRoutedWire] = {}
@@ -73,6 +76,7 @@ class AsyncLanes:
         self._lanes.clear()
         for engine in engines.values():
             await engine.aclose()
+        await self.engine.aclose()
         wires, self._http2 = [*self._http2.values()], {}
         if self._owned is not None:
             wires.append(self._owned)
@@ -84,7 +88,7 @@ class AsyncLanes:
         if self._direct is not None:
             return self._direct
         if self._owned is None:
-            self._owned = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=self._tls.context()))
+            self._owned = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=self.tls.context()))
         return self._owned
 
     def _open(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
@@ -101,7 +105,7 @@ class AsyncLanes:
     def _tls_of(self, service: MeshService) -> Tls:
         config = service.config.tls
         if config is None:
-            return self._tls
+            return self.tls
         settings = TlsSettings(
             ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
         )

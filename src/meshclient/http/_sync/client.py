@@ -14,7 +14,7 @@ from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.transport import MeshTransport
 from meshclient.http.innards import follow
 from meshclient.http.mocking import mocked
-from meshclient.http.mounting import direct_transport, mount_mesh
+from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Client(httpx.Client):
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and not arguments.get("mounts"):
-                self._road = ShortRoad(self.mesh, self._lanes, self)
+                self._road = ShortRoad(self.mesh, self._lanes, self, passes=not has_proxies(self))
 
     def _lay(self, engine: str, arguments: ClientArguments) -> Lanes | None:
         if engine not in {"builtin", "httpx"}:

@@ -49,6 +49,7 @@ class Dialogue:
         self._write = seconds(timeouts, "write")
         self._read = seconds(timeouts, "read")
         self._trail = trail
+        self._step = ""
 
     def run(self, stream: httpx.SyncByteStream) -> None:
         """Send the request with `stream` as its body, and wait for the head of the response.
@@ -79,6 +80,9 @@ class Dialogue:
             self._tell("receive_response_headers.complete", return_value=head)
         except BaseException as error:
             connection.abandon(f"its exchange ended in {type(error).__name__}")
+            self._tell(f"{self._step}.failed", exception=error)
+            self._tell("response_closed.started", request=self._request)
+            self._tell("response_closed.complete", return_value=None)
             raise
 
     def _send(self, stream: httpx.SyncByteStream) -> None:
@@ -103,4 +107,5 @@ class Dialogue:
 
     def _tell(self, event: str, **info: object) -> None:
         if self._trail.onward is not None:
+            self._step = event.partition(".")[0]
             self._trail.trace(f"http11.{event}", info)

@@ -90,7 +90,8 @@ class UpgradeStream(httpx.SyncByteStream):
         self._stream = stream
 
     def __iter__(self) -> Iterator[bytes]:
-        for part in ():
+        nothing: tuple[bytes, ...] = ()
+        for part in nothing:
             yield part
 
     def close(self) -> None:

@@ -71,9 +71,11 @@ class EngineStream(httpx.SyncByteStream):
                     break
                 yield part
         except BaseException as error:
-            self.close()
-            if trail.onward is not None:
-                trail.trace("http11.receive_response_body.failed", {"exception": error})
+            try:
+                if trail.onward is not None:
+                    trail.trace("http11.receive_response_body.failed", {"exception": error})
+            finally:
+                self.close()
             if isinstance(error, WireError):
                 raise translated(error, self._request) from error
             raise

@@ -52,11 +52,13 @@ class Lane:
     Attributes:
         plain: whether calls of the service can take the short road.
         transport: sends requests to addresses over the same connections.
+        most: bytes that a body may have.
     """
 
     def __init__(self, service: MeshService, engine: Engine, tls: Tls, *, secure: bool, server_name: str) -> None:
         self.service = service
         self.plain = is_plain(service)
+        self.most = service.config.max_response
         self.transport = EngineTransport(engine, tls=tls, max_decoded=service.config.max_response)
         self._engine = engine
         self._tls = tls

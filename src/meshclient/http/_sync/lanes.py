@@ -33,7 +33,9 @@ class Lanes:
         limits: that the client was given; they hold for each service. None for those of the services' configuration.
 
     Attributes:
-        passthrough: sends requests that are for no service.
+        tls: likewise.
+        engine: keeps the connections to hosts that are no service.
+        passthrough: sends requests to those.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class Lanes:
     ) -> None:
         self._direct = None if direct is None else RoutedWire(direct)
         self._owned: RoutedWire | None = None
-        self._tls = TlsContexts(TlsSettings()) if tls is None else tls
+        self.tls = TlsContexts(TlsSettings()) if tls is None else tls
         self._limits = limits
         pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
-        self.passthrough: httpx.BaseTransport = EngineTransport(tls=self._tls, pool=pool)
+        self.engine = Engine(pool=pool)
+        self.passthrough: httpx.BaseTransport = EngineTransport(self.engine, tls=self.tls)
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._engines: dict[str, Engine] = {}
         self._http2: dict[str, RoutedWire] = {}
@@ -74,6 +77,7 @@ class Lanes:
         self._lanes.clear()
         for engine in engines.values():
             engine.close()
+        self.engine.close()
         wires, self._http2 = [*self._http2.values()], {}
         if self._owned is not None:
             wires.append(self._owned)
@@ -85,7 +89,7 @@ class Lanes:
         if self._direct is not None:
             return self._direct
         if self._owned is None:
-            self._owned = RoutedWire(httpx.HTTPTransport(verify=self._tls.context()))
+            self._owned = RoutedWire(httpx.HTTPTransport(verify=self.tls.context()))
         return self._owned
 
     def _open(self, service: MeshService, scheme: str, host: str) -> Lane:
@@ -100,7 +104,7 @@ class Lanes:
     def _tls_of(self, service: MeshService) -> Tls:
         config = service.config.tls
         if config is None:
-            return self._tls
+            return self.tls
         settings = TlsSettings(
             ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
         )

@@ -12,19 +12,16 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.first_attempt import begin
-from meshclient.engine.errors import ReadTimeout, WireError
+from meshclient.engine.errors import WireError
 from meshclient.engine.marks import Marks
 from meshclient.errors import CircuitOpen, MeshError
-from meshclient.http._sync.broken import broken
-from meshclient.http.begun import BEGUN, Begun
-from meshclient.http.classification import classify_response
-from meshclient.http.diagnosis import failed, interrupted
-from meshclient.http.engine_errors import translated
+from meshclient.http._sync.departure import Departure
+from meshclient.http._sync.engine_network_stream import ConnectionInfo
+from meshclient.http._sync.passage import Passage, rest
 from meshclient.http.errors import flavoured
 from meshclient.http.plain.request import PlainRequests
 from meshclient.http.plain.response import respond
 from meshclient.http.routing import POOL_SHARE, wished
-from meshclient.http.trail import Trail
 from meshclient.model.outcome import Kind, classify_status
 from meshclient.model.report import CallReport
 
@@ -53,12 +50,14 @@ class ShortRoad:
         mesh: what is known of services.
         lanes: the ways to their endpoints.
         client: whose calls these are.
+        passes: whether calls of hosts that are no service may go straight there too: there is no proxy.
     """
 
-    def __init__(self, mesh: Mesh, lanes: Lanes, client: httpx.Client) -> None:
+    def __init__(self, mesh: Mesh, lanes: Lanes, client: httpx.Client, *, passes: bool) -> None:
         self.requests = PlainRequests(client)
         self._mesh = mesh
         self._lanes = lanes
+        self._passage = Passage(lanes.engine, lanes.tls, client) if passes else None
         self._client = client
         self._timeouts: Mapping[str, float | None] = {}
         self._given: Mapping[str, float | None] = {}
@@ -73,7 +72,9 @@ class ShortRoad:
         except MeshError:
             # httpx's road finds out again, and says so in full.
             return None
-        if service is None or _OWN_HEADERS in call.head:
+        if service is None:
+            return None if self._passage is None else self._passage.send(call)
+        if _OWN_HEADERS in call.head:
             return None
         lane = self._lanes.find(service, call.scheme, call.host)
         if not lane.plain:
@@ -94,7 +95,7 @@ class ShortRoad:
             return None
         node = first.node
         if node is None:
-            return _onward(call, Begun(service, options, started, first.stay()))
+            return Departure(call, lane, options, first).unsent()
         return self._attempt(call, lane, options, first, node)
 
     def _attempt(
@@ -122,94 +123,33 @@ class ShortRoad:
                 bodiless=call.method == "HEAD",
             )
             outcome = classify_status(connection.status)
-            body = _rest(connection) if outcome.kind is Kind.OK and not connection.complete else connection.take()
+            if outcome.kind is not Kind.OK:
+                return Departure(call, lane, options, first).unwell(connection, marks)
+            body = connection.take() if connection.complete else rest(connection)
         except WireError as error:
-            return self._failed(call, lane, options, first, connection, marks, error)
+            return Departure(call, lane, options, first).failed(connection, marks, error)
         except BaseException:
             first.cancelled(lane.service.clock())
             raise
-        if outcome.kind is not Kind.OK:
-            return self._unwell(call, lane, options, first, connection, marks)
         now = lane.service.clock()
         began = started if marks is None or marks.began is None else marks.began
         first.succeeded(outcome, max(0.0, connection.headed_at - began - connection.waited), now)
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()
-        story = _Story(lane.service, first, options.deadline)
-        return respond(call, status, reason, version, headers, body, now - started, story, self._client)
-
-    def _unwell(
-        self,
-        call: PlainCall,
-        lane: Lane,
-        options: CallOptions,
-        first: FirstAttempt,
-        connection: Connection,
-        marks: Marks | None,
-    ) -> httpx.Request:
-        """The head says that the call may have to be repeated; the body may still be to come."""
-        service, request = lane.service, call.request()
-        response = lane.response(connection, request)
-        began = first.started if marks is None or marks.began is None else marks.began
-        return _onward(
-            call,
-            Begun(
-                service,
-                options,
-                first.started,
-                first.stay(),
-                first.attempt(),
-                classify_response(response),
-                began - first.started + connection.waited + service.clock() - connection.headed_at,
-                response=response,
-                sent=True,
-            ),
-            request,
-        )
-
-    def _failed(
-        self,
-        call: PlainCall,
-        lane: Lane,
-        options: CallOptions,
-        first: FirstAttempt,
-        connection: Connection | None,
-        marks: Marks | None,
-        error: WireError,
-    ) -> httpx.Request:
-        service, request = lane.service, call.request()
-        begun = Begun(service, options, first.started, first.stay(), first.attempt())
-        if begun.attempt is None:
-            return _onward(call, begun, request)
-        trail = Trail(service.clock, None)
-        trail.began = first.started if marks is None else marks.began
-        trail.connected = marks is not None and marks.connected
-        stood = 0.0
-        if connection is not None:
-            begun.sent, stood = True, connection.waited
-            trail.wrote = trail.began
-        failure: Exception = translated(error, request)
-        failure.__cause__ = error
-        if connection is not None and connection.headed:
-            # The body broke; whoever reads it meets the error, and what has come of it before.
-            begun.response = broken(connection, request, failure)
-            begun.outcome = classify_response(begun.response)
-        elif isinstance(error, ReadTimeout) and service.clock() >= first.started + first.timeout:
-            begun.outcome, begun.error = interrupted(begun.attempt, trail, stood, options.connect_timeout)
-        else:
-            begun.outcome = failed(begun.attempt, trail, failure, stood, options.connect_timeout)
-            begun.error = failure
-        begun.waited = trail.waited(first.started) + stood
-        return _onward(call, begun, request)
+        story = _Story(lane.service, first, options.deadline, connection)
+        return respond(call, status, reason, version, headers, body, now - started, story, self._client, lane.most)
 
 
 class _Story:
     """What ``response.extensions`` says beyond httpx's own, told when somebody asks."""
 
-    __slots__ = ("_deadline", "_first", "_service")
+    __slots__ = ("_connection", "_deadline", "_first", "_service")
 
-    def __init__(self, service: MeshService, first: FirstAttempt, deadline: float | None) -> None:
+    def __init__(
+        self, service: MeshService, first: FirstAttempt, deadline: float | None, connection: Connection
+    ) -> None:
+        self._connection = connection
         self._service = service
         self._first = first
         self._deadline = deadline
@@ -219,15 +159,8 @@ class _Story:
         report = first.report()
         left = None if self._deadline is None else max(0.0, self._deadline - (first.ended - first.started))
         snapshot = service.snapshot_report(first.snapshot, first.ended)
-        return {"mesh": CallReport(service.name, () if report is None else (report,), snapshot, left)}
-
-
-def _rest(connection: Connection) -> bytes:
-    """The body of a response that says that something is wrong with the request, of which only the head was awaited."""
-    parts = [connection.take()]
-    while part := connection.read():
-        parts.append(part)
-    return b"".join(parts)
+        story = CallReport(service.name, () if report is None else (report,), snapshot, left)
+        return {"network_stream": ConnectionInfo(self._connection), "mesh": story}
 
 
 def _patience(first: FirstAttempt, options: CallOptions, given: Mapping[str, float | None]) -> tuple[float, float]:
@@ -235,9 +168,3 @@ def _patience(first: FirstAttempt, options: CallOptions, given: Mapping[str, flo
     pool, connect = POOL_SHARE * first.timeout, min(options.connect_timeout, first.timeout)
     pool, connect = min(pool, given.get("pool") or pool), min(connect, given.get("connect") or connect)
     return first.started + pool, connect
-
-
-def _onward(call: PlainCall, begun: Begun, request: httpx.Request | None = None) -> httpx.Request:
-    request = call.request() if request is None else request
-    request.extensions[BEGUN] = begun
-    return request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 import msgspec.inspect
@@ -63,12 +63,15 @@ def is_union(kind: object) -> bool:
 
 
 def bare(kind: object) -> object:
-    """The type without what it is annotated with, and a NewType's own type in its place."""
+    """The type without what it is annotated with; what a NewType or an alias (PEP 695) stands for in its place."""
     while True:
         if get_origin(kind) is Annotated:
             kind = get_args(kind)[0]
         elif (under := getattr(kind, "__supertype__", None)) is not None:
             kind = under
+        elif type(kind).__name__ == "TypeAliasType":
+            # Of `typing` from Python 3.12 on, of `typing_extensions` before.
+            kind = cast("Any", kind).__value__
         else:
             return kind
 

@@ -7,13 +7,13 @@ from collections import abc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, get_args, get_origin, get_type_hints
 
-from meshclient.rpc.codec.types import shown
+from meshclient.rpc.codec.types import is_union, shown
 from meshclient.rpc.stub.markers import Body, Form, Header, Marker, Path, Query
 from meshclient.rpc.stub.reply import Reply
 from meshclient.rpc.stub.stub_error import StubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
 _ASYNC_STREAMS = (abc.AsyncIterator, abc.AsyncGenerator, abc.AsyncIterable)
 _STREAMS = (abc.Iterator, abc.Generator)
@@ -118,6 +118,10 @@ def _check_stream(function: Callable[..., object], returns: object, where: str) 
         raise StubError(msg)
 
 
+def _markers(notes: Iterable[object]) -> list[object]:
+    return [note for note in notes if isinstance(note, Marker | Body) or note in _PLACES]
+
+
 def _parameter(
     parameter: inspect.Parameter, hints: dict[str, object], where: str, at: int, placeholders: Collection[str]
 ) -> Parameter:
@@ -132,7 +136,12 @@ def _parameter(
     marks: list[object] = []
     if get_origin(kind) is Annotated:
         kind, *notes = get_args(kind)
-        marks = [note for note in notes if isinstance(note, Marker | Body) or note in _PLACES]
+        marks = _markers(notes)
+    elif is_union(kind) and any(
+        _markers(get_args(part)[1:]) for part in get_args(kind) if get_origin(part) is Annotated
+    ):
+        msg = f"{where}: parameter {name!r} has its marker within {shown(kind)}: write Annotated[... | None, marker]"
+        raise StubError(msg)
     if len(marks) > 1:
         msg = f"{where}: parameter {name!r} has {len(marks)} places in the request: leave one of the markers"
         raise StubError(msg)

@@ -35,8 +35,8 @@ class RequestWriter:
     """
 
     __slots__ = (
-        "_bare", "_body", "_content", "_count", "_defaults", "_fields", "_first", "_form", "_full", "_index", "_least", "_mark",
-        "_names", "_path", "_plain", "_query", "_required", "_rest", "_rests", "_signature", "_where",
+        "_bare", "_body", "_content", "_count", "_defaults", "_fields", "_first", "_form", "_full", "_index", "_least",
+        "_mark", "_names", "_path", "_plain", "_query", "_required", "_rest", "_rests", "_signature", "_where",
     )  # fmt: skip
 
     def __init__(

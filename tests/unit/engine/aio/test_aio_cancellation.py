@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meshclient.engine.aio.pool import AsyncPool
     from unit.engine.aio.wire import Run
 
-CANCELS = {"plain": 10_000, "tls": 600}
+CANCELS = {"plain": 10_000, "tls": 1500}
 AT_ONCE = 40
 BODY = bytes(300_000)
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % len(BODY)

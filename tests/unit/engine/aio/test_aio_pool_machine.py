@@ -120,7 +120,6 @@ class Books(RuleBasedStateMachine):
 
         def work() -> None:
             connection.uses += 1
-            connection.idle_since = self.time
             connection.complete, connection.keep = complete, keep
             connection.release()
             connection.release()
@@ -152,7 +151,6 @@ class Books(RuleBasedStateMachine):
 
         def work() -> None:
             connection.uses += 1
-            connection.idle_since = self.time
             connection.complete = connection.keep = True
             connection.release()
             list(self.tasks)[cancelled % len(self.tasks)].cancel()

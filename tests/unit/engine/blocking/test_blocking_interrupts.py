@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 TWO = PoolLimits(per_endpoint=2)
 
 
+# Python swallows what is raised within a finalizer, and says so.
+swallowing = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 class Interrupt(BaseException):
     """As KeyboardInterrupt, and nobody else's."""
 
 
 @contextlib.contextmanager
 def interrupted(seconds: float) -> Iterator[None]:
-    """After so many seconds `Interrupt` is raised in the main thread, wherever it is."""
+    """After so many seconds `Interrupt` is raised in the main thread, wherever it is; again, should it be swallowed."""
     armed = True
 
     def strike(number: int, frame: object) -> None:
@@ -42,7 +46,7 @@ def interrupted(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, strike)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
         yield
     finally:
         armed = False
@@ -95,6 +99,7 @@ def test_while_a_connection_is_waited_for() -> None:
         assert opened(pool) == 1
 
 
+@swallowing
 def test_anywhere() -> None:
     """Random moments, from before a connection is taken until after it is given back."""
     chance = random.Random(5)
@@ -119,6 +124,7 @@ def test_anywhere() -> None:
             connection.release()
 
 
+@swallowing
 def test_in_threads_that_share_a_pool() -> None:
     calls = [0] * 6
     wrong: list[object] = []
@@ -166,6 +172,7 @@ def test_in_threads_that_share_a_pool() -> None:
         assert opened(pool) == len(pool.idle) <= 2
 
 
+@swallowing
 def test_nothing_stays_open() -> None:
     before = descriptors()
     test_anywhere()

@@ -158,9 +158,10 @@ def test_a_full_pool_is_waited_for_as_long_as_allowed() -> None:
         with RawServer(rule) as server:
             transport = AsyncEngineTransport(pool=PoolLimits(per_endpoint=1))
             first = await transport.send(request(), target(server), "", httpx.ByteStream(b""), LIMITS, trail())
-            timeouts, way = {"connect": 0.1, "pool": 0.1}, trail()
+            timeouts, way, before = {**LIMITS, "pool": 0.1}, trail(), time.monotonic()
             with pytest.raises(httpx.PoolTimeout):
                 await transport.send(request(), target(server), "", httpx.ByteStream(b""), timeouts, way)
+            assert time.monotonic() - before < BOUND / 2
             assert (way.began, way.connected) == (None, False)
             done.set()
             assert await first.aread() == b"0123456789"

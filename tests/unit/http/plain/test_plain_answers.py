@@ -140,6 +140,25 @@ def test_a_coded_body_is_decoded_and_counted_as_it_came() -> None:
     assert (response.content, response.num_bytes_downloaded) == (b"abc" * 100, len(coded))
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"br", b"zstd", b"gzip, zstd", b"zstd, gzip", b"none"])
+@pytest.mark.parametrize("body", [b"", b"nonsense"])
+def test_a_coded_body_that_is_none_is_what_httpx_makes_of_it(coding: bytes, body: bytes) -> None:
+    answer = Answer(200, [(b"Content-Encoding", coding)], body)
+    judge = road()
+    judge.answers = [answer]
+    assert outcome(lambda: answered(answer).content) == outcome(lambda: judge.ask("GET", URL).content)
+
+
+@pytest.mark.parametrize("status", [199, 200, 299, 300, 304, 399, 400, 500, 600])
+def test_a_status_that_is_no_success_is_raised(status: int) -> None:
+    judge = road()
+    judge.answers = [Answer(status)]
+    wanted = judge.ask("GET", URL)
+    assert outcome(lambda: repr(answered(Answer(status)).raise_for_status())) == outcome(
+        lambda: repr(wanted.raise_for_status())
+    )
+
+
 def test_a_coded_body_may_not_grow_beyond_what_is_allowed() -> None:
     answer = Answer(200, [(b"Content-Encoding", b"gzip")], gzip.compress(bytes(100_000)))
     assert len(answered(answer, most=100_000).content) == 100_000
@@ -185,7 +204,7 @@ def test_redirects_are_followed_as_far_as_httpx_would(blocking: bool) -> None:
         made.answers = [Answer(301, [(b"Location", b"/a")])] * 3
         with pytest.raises(httpx.TooManyRedirects) as raised:
             ask()
-        history = [str(each.url) for each in response.history]
+        history = [(str(each.url), each.next_request, len(each.history)) for each in response.history]
         return [
             made.sent,
             history,

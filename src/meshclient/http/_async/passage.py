@@ -1,0 +1,117 @@
+"""Plain calls of hosts that are no service: over the engine, with nothing of the mesh."""
+
+from __future__ import annotations
+
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from meshclient.core.retry import IDEMPOTENT_METHODS
+from meshclient.engine.errors import StaleConnection, WireError
+from meshclient.engine.target import Target
+from meshclient.http._async.engine_network_stream import AsyncConnectionInfo
+from meshclient.http.engine_errors import translated
+from meshclient.http.plain.response import respond
+from meshclient.http.waiting import async_here
+
+if TYPE_CHECKING:
+    import httpx
+
+    from meshclient.engine.aio.connection import AsyncConnection
+    from meshclient.engine.aio.engine import AsyncEngine
+    from meshclient.engine.aio.pool import AsyncPool
+    from meshclient.engine.target import Tls
+    from meshclient.http.plain.call import PlainCall
+
+# Kept connections that their server has closed, one after another, before the call takes a new one.
+_STALE = 3
+_REMEMBERED = 1024
+
+
+class AsyncPassage:
+    """The way of one client's plain calls to any host.
+
+    Args:
+        engine: keeps the connections.
+        tls: for https.
+        client: whose calls these are.
+    """
+
+    def __init__(self, engine: AsyncEngine, tls: Tls, client: httpx.AsyncClient) -> None:
+        self._engine = engine
+        self._tls = tls
+        self._client = client
+        self._here: tuple[object, dict[tuple[str, str, int | None], AsyncPool]] = (None, {})
+
+    async def send(self, call: PlainCall) -> httpx.Response:
+        """The response to `call`. Raises httpx's errors.
+
+        One that may be executed twice is sent again where its connection turns out to have been closed before.
+        """
+        pool, timeouts = self._pool(call), call.timeouts
+        gap, began, stale = timeouts["read"] or inf, monotonic(), 0
+        while True:
+            try:
+                connection = pool.take()
+                if connection is None:
+                    connection = await self._acquire(pool, call)
+                await connection.exchange(
+                    b"%s\r\n%s" % (call.head, call.content),
+                    monotonic() + gap,
+                    gap=gap,
+                    bodiless=call.method == "HEAD",
+                )
+                body = connection.take() if connection.complete else await async_rest(connection)
+            except StaleConnection as error:
+                stale += 1
+                if stale > _STALE or call.method not in IDEMPOTENT_METHODS:
+                    raise translated(error, call.request()) from error
+            except WireError as error:
+                raise translated(error, call.request()) from error
+            else:
+                break
+        status, reason, version = connection.status, connection.reason, connection.version
+        headers = connection.headers
+        connection.release()
+        extensions = _Network(connection)
+        return respond(call, status, reason, version, headers, body, monotonic() - began, extensions, self._client)
+
+    async def _acquire(self, pool: AsyncPool, call: PlainCall) -> AsyncConnection:
+        pooled, connect = call.timeouts["pool"], call.timeouts["connect"]
+        return await pool.acquire(inf if pooled is None else monotonic() + pooled, inf if connect is None else connect)
+
+    def _pool(self, call: PlainCall) -> AsyncPool:
+        loop, pools = self._here
+        place = async_here()
+        if loop is not place:
+            pools = {}
+            self._here = (place, pools)
+        key = (call.scheme, call.host, call.port)
+        found = pools.get(key)
+        if found is None:
+            if len(pools) >= _REMEMBERED:
+                pools.clear()
+            tls = self._tls if call.scheme == "https" else None
+            port = call.port or (443 if tls else 80)
+            found = pools[key] = self._engine.pool(Target(call.host, port, tls=tls, server_name=call.host))
+        return found
+
+
+class _Network:
+    """What ``response.extensions`` says of the connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def __call__(self) -> dict[str, object]:
+        return {"network_stream": AsyncConnectionInfo(self._connection)}
+
+
+async def async_rest(connection: AsyncConnection) -> bytes:
+    """The body of a response of which only the head was waited for, since something is wrong with the request."""
+    parts = [connection.take()]
+    while part := await connection.read():
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,81 @@
+# Generated from src/meshclient/http/_async/departure.py by scripts/unasync.py; edit that file, then run `make sync`.
+"""A plain call leaves the short road: what has become of it so far, as httpx's road takes it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshclient.engine.errors import ReadTimeout
+from meshclient.http._sync.broken import broken
+from meshclient.http.begun import BEGUN, Begun
+from meshclient.http.classification import classify_response
+from meshclient.http.diagnosis import failed, interrupted
+from meshclient.http.engine_errors import translated
+from meshclient.http.trail import Trail
+
+if TYPE_CHECKING:
+    import httpx
+
+    from meshclient.core.first_attempt import FirstAttempt
+    from meshclient.engine.blocking.connection import Connection
+    from meshclient.engine.errors import WireError
+    from meshclient.engine.marks import Marks
+    from meshclient.http._sync.lane import Lane
+    from meshclient.http.options import CallOptions
+    from meshclient.http.plain.call import PlainCall
+
+
+class Departure:
+    """Of `call`, whose attempt was `first`."""
+
+    def __init__(self, call: PlainCall, lane: Lane, options: CallOptions, first: FirstAttempt) -> None:
+        self._lane = lane
+        self._options = options
+        self._first = first
+        self._request = call.request()
+        self._begun = Begun(lane.service, options, first.started, first.stay(), first.attempt())
+        self._request.extensions[BEGUN] = self._begun
+
+    def unsent(self) -> httpx.Request:
+        """Nothing could be picked the short way."""
+        return self._request
+
+    def unwell(self, connection: Connection, marks: Marks | None) -> httpx.Request:
+        """There is a head that says that the call may have to be repeated; the body may be still to come."""
+        begun, now = self._begun, self._lane.service.clock()
+        response = self._lane.response(connection, self._request)
+        begun.response, begun.sent = response, True
+        begun.outcome = classify_response(response)
+        # What follows the head was not the endpoint's time either.
+        begun.waited = self._began(marks) - self._first.started + connection.waited + now - connection.headed_at
+        return self._request
+
+    def failed(self, connection: Connection | None, marks: Marks | None, error: WireError) -> httpx.Request:
+        """The exchange failed."""
+        begun, first, clock = self._begun, self._first, self._lane.service.clock
+        if begun.attempt is None:
+            return self._request
+        trail = Trail(clock, None)
+        trail.began = None if marks is not None and marks.began is None else self._began(marks)
+        trail.connected = marks is not None and marks.connected
+        stood = 0.0
+        if connection is not None:
+            begun.sent, stood = True, connection.waited
+            trail.wrote = trail.began
+        failure: Exception = translated(error, self._request)
+        failure.__cause__ = error
+        limit = self._options.connect_timeout
+        if connection is not None and connection.headed:
+            # The body broke; whoever reads it meets the error.
+            begun.response = broken(connection, self._request, failure)
+            begun.outcome = classify_response(begun.response)
+        elif isinstance(error, ReadTimeout) and clock() >= first.started + first.timeout:
+            begun.outcome, begun.error = interrupted(begun.attempt, trail, stood, limit)
+        else:
+            begun.outcome = failed(begun.attempt, trail, failure, stood, limit)
+            begun.error = failure
+        begun.waited = trail.waited(first.started) + stood
+        return self._request
+
+    def _began(self, marks: Marks | None) -> float:
+        return self._first.started if marks is None or marks.began is None else marks.began

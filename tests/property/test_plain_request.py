@@ -1,0 +1,80 @@
+"""Whatever a client and a call ask for: the short road writes what httpx and h11 would, or leaves it to them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+from hypothesis import event, given
+
+from meshclient.http.plain.request import PlainRequests
+from unit.http.plain.roads import Answer, facts, outcome, road, short
+from unit.http.plain.wishes import Change, calls, document, settings, steps
+
+ANSWER = Answer(200, [(b"Content-Length", b"2")], b"{}")
+
+
+@given(settings, steps)
+def test_both_roads_send_the_same_requests_whatever_is_changed_between_them(
+    given_settings: dict[str, Any], given_steps: list[tuple[list[Change], dict[str, Any]]]
+) -> None:
+    try:
+        judge, ours = road(**given_settings), road(**given_settings)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return
+    plain = PlainRequests(ours.client)
+
+    def asked(**call: Any) -> Any:
+        return facts(judge.ask(**call).request)
+
+    def answered(**call: Any) -> Any:
+        return facts(short(ours, plain, **call).request)
+
+    for acts, step in given_steps:
+        for act in acts:
+            assert outcome(act, ours.client) == outcome(act, judge.client)
+        for each in (judge, ours):
+            each.answers = [ANSWER]
+        event("short" if plain.prepare(**step) is not None else "httpx's own")
+        wanted = outcome(asked, **step)
+        assert outcome(answered, **step) == wanted
+        assert ours.sent == judge.sent
+        assert ours.client._state is judge.client._state
+
+
+@given(calls)
+def test_what_a_call_says_of_itself_is_what_its_request_says(call: dict[str, Any]) -> None:
+    ours = road()
+    made = PlainRequests(ours.client).prepare(**call)
+    if made is None:
+        return
+    request = made.request()
+    assert (made.method, made.scheme, made.host, made.port) == (
+        request.method, request.url.scheme, request.url.host, request.url.port,
+    )  # fmt: skip
+    assert made.path == request.url.path
+    assert made.headers == request.headers.raw
+    assert made.content == request.content
+    assert made.timeouts == request.extensions["timeout"]
+    assert made.mesh == request.extensions.get("mesh")
+    for each in request.headers:
+        found = made.header(each.encode())
+        assert found is not None
+        assert found.decode(request.headers.encoding) == request.headers[each]
+    assert made.header(b"x-none") is None
+
+
+@given(document)
+def test_json_is_encoded_to_the_same_bytes(value: Any) -> None:
+    made = road()
+    if value is None:
+        return
+    call = PlainRequests(made.client).prepare("POST", "http://orders/", json=value)
+    try:
+        wanted = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:
+        assert call is None
+    else:
+        assert call is not None
+        assert call.content == wanted

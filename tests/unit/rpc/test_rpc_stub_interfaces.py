@@ -1,0 +1,130 @@
+"""What is wrong with an interface as a whole is said when the stub is built; and what a stub is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import pytest
+
+import meshclient
+from meshclient.rpc import AsyncChannel, Channel, StubError, get, service, stub
+from unit.rpc.complaints import Odd
+from unit.rpc.shop import shared_mesh
+
+
+@pytest.fixture
+def mesh() -> meshclient.Mesh:
+    return shared_mesh()
+
+
+def test_members_that_are_no_methods(mesh: meshclient.Mesh) -> None:
+    class Undecorated(Protocol):
+        def order(self) -> None: ...
+
+    class Attribute(Protocol):
+        name: str
+
+        @get("/v1")
+        def order(self) -> None: ...
+
+    class Property(Protocol):
+        @property
+        def name(self) -> str: ...
+
+    class Empty(Protocol):
+        def _helper(self) -> None: ...
+
+    for kind, said in (
+        (
+            Undecorated,
+            "Undecorated.order has no route: decorate it with @get('/...') or another verb, or name it _order",
+        ),
+        (Attribute, "Attribute.name is no method"),
+        (Property, "Property.name is no method"),
+        (Empty, "Empty has no method: write one"),
+    ):
+        with pytest.raises(StubError) as caught:
+            stub(kind, mesh, service="orders")
+        assert said in str(caught.value)
+
+
+def test_all_that_is_wrong_is_said_at_once(mesh: meshclient.Mesh) -> None:
+    @service("orders")
+    class Orders(Protocol):
+        @get("v1")
+        def a(self) -> None: ...
+
+        @get("/v1")
+        def fine(self) -> None: ...
+
+        @get("/v1")
+        def b(self, odd: Odd) -> None: ...
+
+    with pytest.raises(StubError) as caught:
+        stub(Orders, mesh)
+    lines = str(caught.value).splitlines()
+    assert [line.split("Orders.")[1][0] for line in lines] == ["a", "b"]
+
+
+def test_the_service_has_to_be_named_once(mesh: meshclient.Mesh) -> None:
+    class Nameless(Protocol):
+        @get("/v1")
+        def a(self) -> None: ...
+
+    with pytest.raises(StubError, match=r"names no service: decorate it with @service\('orders'\)"):
+        stub(Nameless, mesh)
+    with Channel(mesh, "orders") as channel:
+        stub(Nameless, channel)
+        with pytest.raises(StubError, match="the channel is bound to 'orders': leave service='x' out"):
+            stub(Nameless, channel, service="x")
+
+
+def test_the_colour_has_to_fit(mesh: meshclient.Mesh) -> None:
+    @service("orders")
+    class Orders(Protocol):
+        @get("/v1")
+        def blocking(self) -> None: ...
+
+    @service("orders")
+    class AsyncOrders(Protocol):
+        @get("/v1")
+        def events(self) -> AsyncIterator[int]: ...
+
+    channel = AsyncChannel(mesh, "orders")
+    with pytest.raises(StubError, match="it is not awaited, and needs a Mesh, Channel or Client to go over"):
+        stub(Orders, channel)
+    asyncio.run(channel.aclose())
+    with (
+        meshclient.Client(mesh=mesh) as client,
+        pytest.raises(StubError, match="it is awaited, and needs a Mesh, AsyncChannel or AsyncClient to go over"),
+    ):
+        stub(AsyncOrders, client)
+
+
+def test_an_instance_is_no_interface(mesh: meshclient.Mesh) -> None:
+    with pytest.raises(StubError, match="is no class: give a Protocol"):
+        stub(lambda: None, mesh)
+
+
+def test_what_a_stub_is(mesh: meshclient.Mesh) -> None:
+    class Base(Protocol):
+        @get("/v1/a")
+        async def a(self) -> None:
+            """What it does."""
+
+    @service("orders")
+    class Orders(Base, Protocol):
+        @get("/v1/b")
+        def b(self) -> None: ...
+
+        def _both(self) -> tuple[Any, Any]:
+            return self.a, self.b
+
+    orders = stub(Orders, mesh)
+    assert asyncio.iscoroutinefunction(orders.a)
+    assert not asyncio.iscoroutinefunction(orders.b)
+    assert orders.a.__doc__ == "What it does."
+    assert orders._both() == (orders.a, orders.b)
+    assert type(orders).__name__ == "Orders"
