@@ -33,12 +33,16 @@ if TYPE_CHECKING:
     from meshclient.http.ambient import override
     from meshclient.mesh import Mesh
     from meshclient.model.endpoint import Endpoint
+    from meshclient.rpc import AsyncChannel, Channel
+    from meshclient.rpc.stub.build import stub
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncChannel": "meshclient.rpc",
     "AsyncClient": "meshclient.http._async.client",
     "AsyncMeshTransport": "meshclient.http._async.transport",
+    "Channel": "meshclient.rpc",
     "CircuitOpen": "meshclient.errors",
     "Client": "meshclient.http._sync.client",
     "ConfigError": "meshclient.errors",
@@ -56,11 +60,14 @@ _HOMES = {
     "ResolverUnavailable": "meshclient.errors",
     "ServiceNotFound": "meshclient.errors",
     "override": "meshclient.http.ambient",
+    "stub": "meshclient.rpc",
 }
 
 __all__ = [
+    "AsyncChannel",
     "AsyncClient",
     "AsyncMeshTransport",
+    "Channel",
     "CircuitOpen",
     "Client",
     "ConfigError",
@@ -79,6 +86,7 @@ __all__ = [
     "ServiceNotFound",
     "__version__",
     "override",
+    "stub",
 ]
 
 

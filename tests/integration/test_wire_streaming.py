@@ -155,6 +155,19 @@ def test_a_pause_between_two_writes_may_be_long_in_all(wire: Wire) -> None:
         assert wire.run(client.post(server.url, content=body, headers=headers)).text == "ok"
 
 
+def test_an_answer_may_take_longer_than_a_write(wire: Wire) -> None:
+    never = threading.Event()
+
+    def rule(connection: Connection) -> None:
+        while connection.request() is not None:
+            never.wait(0.5)
+            connection.send(OK)
+
+    with RawServer(rule) as server:
+        client = wire.over(wire.engine(), timeout=httpx.Timeout(BOUND, write=0.25))
+        assert wire.run(client.post(server.url, content=wire.body([b"body"]))).text == "ok"
+
+
 def test_a_server_that_answers_early_is_heard(wire: Wire) -> None:
     given = 0
 
@@ -237,9 +250,10 @@ def test_a_body_that_is_refused_is_not_sent(wire: Wire) -> None:
 
 
 def test_a_body_does_not_wait_for_ever(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_dialogue, "PATIENCE", 0.05)
-    monkeypatch.setattr(dialogue, "PATIENCE", 0.05)
+    monkeypatch.setattr(async_dialogue, "PATIENCE", 0.2)
+    monkeypatch.setattr(dialogue, "PATIENCE", 0.2)
     with RawServer(always(OK)) as server:
-        response = wire.run(wire.wired().post(server.url, content=b"the body", headers=EXPECTING))
+        client = wire.over(wire.engine(), timeout=httpx.Timeout(BOUND, write=0.05))
+        response = wire.run(client.post(server.url, content=b"the body", headers=EXPECTING))
         assert response.text == "ok"
         assert server.requests[0].body == b"the body"

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # RFC 9110 section 5.5; leading and trailing white space is no part of a value and is not sent by httpx either.
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
-_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+").fullmatch
+# RFC 3986: what is not ASCII is percent-encoded, and no two readers agree on it where it is not.
+_TARGET = re.compile(rb"[\x21-\x7e]+").fullmatch
 
 
 def request_line(method: bytes, target: bytes) -> bytes:
@@ -22,7 +23,7 @@ def request_line(method: bytes, target: bytes) -> bytes:
         msg = f"{method!r} is no HTTP method"
         raise MalformedRequest(msg)
     if not _TARGET(target):
-        msg = f"{target!r} is no request target: it has white space or control characters"
+        msg = f"{target!r} is no request target; percent-encode what is not printable ASCII"
         raise MalformedRequest(msg)
     return b"%s %s HTTP/1.1\r\n" % (method, target)
 

@@ -17,19 +17,8 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from meshclient.engine import response_rules as rules
 from meshclient.engine.errors import MalformedResponse
-from meshclient.engine.response_rules import (
-    START,
-    allowed_trailers,
-    coded,
-    coding_fault,
-    interim_fault,
-    persistent,
-    start_fault,
-    trailer_fault,
-    until_end,
-    words,
-)
 
 if TYPE_CHECKING:
     from meshclient.engine.limits import ResponseLimits
@@ -128,7 +117,7 @@ class ResponseReader:
 
     def feed_end(self) -> bool:
         """The peer will send no more. Whether that completes the response, as it does where nothing else would."""
-        if not self.complete and self.headed and until_end(self.headers):
+        if not self.complete and self.headed and rules.until_end(self.headers):
             self.complete = True
             self.keep = False
         return self.complete
@@ -157,7 +146,7 @@ class ResponseReader:
             # It came from outside while a callback ran, as an interrupt does.
             raise raised from None
         if not self.complete:
-            raise MalformedResponse(self._fault or words(str(error))) from None
+            raise MalformedResponse(self._fault or rules.words(str(error))) from None
         # The response itself was well; what follows it is not.
         self.keep = False
 
@@ -186,7 +175,7 @@ class ResponseReader:
         self._careful = True
         self._from = 0
         self._fed = len(data)
-        self._start = data[:START]
+        self._start = data[: rules.START]
         self._tail = data[-len(_END) + 1 :]
         self._bound(self._fed)
 
@@ -200,9 +189,9 @@ class ResponseReader:
             self._start = self._tail = b""
             self._from = self._interim = 0
         while data and not self.headed:
-            if len(self._start) < START:
-                self._start += data[: START - len(self._start)]
-                fault = start_fault(self._start)
+            if len(self._start) < rules.START:
+                self._start += data[: rules.START - len(self._start)]
+                fault = rules.start_fault(self._start)
                 if fault:
                     raise MalformedResponse(fault)
             seen = self._tail + data
@@ -253,7 +242,7 @@ class ResponseReader:
     def on_chunk_header(self) -> None:  # noqa: D102
         if not self._chunked:
             self._chunked = True
-            self._fault = self._fault or coding_fault(self.headers)
+            self._fault = self._fault or rules.coding_fault(self.headers)
 
     def on_body(self, part: bytes) -> None:  # noqa: D102
         self.received = received = self.received + len(part)
@@ -282,14 +271,14 @@ class ResponseReader:
             self._fault = f"{len(headers)} header fields are more than {self._limits.fields}"
         elif status < 200:
             upgraded = self._parser.should_upgrade()
-            self._fault = interim_fault(status, headers, upgrade=self._upgrade, upgraded=upgraded)
+            self._fault = rules.interim_fault(status, headers, upgrade=self._upgrade, upgraded=upgraded)
         elif self._skip:
             self.complete = True
-            self.keep = persistent(self.version, headers)
+            self.keep = rules.persistent(self.version, headers)
         elif status not in (204, 304):
-            self._fault = coding_fault(headers)
+            self._fault = rules.coding_fault(headers)
             # A coding in HTTP/1.0 may be some proxy's misunderstanding (RFC 9112 section 6.1).
-            self._keeps = self._keeps and (self.version == "1.1" or not coded(headers))
+            self._keeps = self._keeps and (self.version == "1.1" or not rules.coded(headers))
 
     def _go_on(self) -> None:
         """An interim response (RFC 9110 section 15.2): the final one follows."""
@@ -303,7 +292,7 @@ class ResponseReader:
         self._fields = self.headers = []
 
     def _look_at_trailers(self) -> None:
-        self._fault = self._fault or trailer_fault(self.trailers, self._limits)
+        self._fault = self._fault or rules.trailer_fault(self.trailers, self._limits)
         # A trailer may have changed llhttp's mind.
         self.keep = self.keep and self._parser.should_keep_alive()
-        self.trailers = allowed_trailers(self.trailers)
+        self.trailers = rules.allowed_trailers(self.trailers)

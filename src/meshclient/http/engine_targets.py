@@ -37,7 +37,9 @@ class Targets:
 
     def _add(self, request: httpx.Request, scheme: str, raw_host: bytes, port: int | None, name: object) -> Target:
         if scheme not in _PORTS:
-            msg = f"{scheme!r} is no protocol that can be spoken here: the URL needs http:// or https://"
+            what = f"has an unsupported protocol '{scheme}://'"
+            said = what if scheme else "is missing an 'http://' or 'https://' protocol"
+            msg = f"Request URL {said}."
             raise httpx.UnsupportedProtocol(msg, request=request)
         tls = None
         if _PORTS[scheme] == 443:

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from meshclient.model.endpoint import EndpointAttributes
     from meshclient.model.events import Event, Observer
     from meshclient.model.snapshot import Ready, Snapshot
+    from meshclient.rpc._async.channel import AsyncChannel
+    from meshclient.rpc._sync.channel import Channel
 
 _LOG = logging.getLogger("meshclient")
 
@@ -267,6 +269,31 @@ class Mesh:
         registrar = open_registrar(uri)
         seat = Seat.of(registrar.source, registration)
         return Lease(registrar, registration, rng=self._rng, timeout=timeout, terms=terms, seat=seat)
+
+    def channel(
+        self, service: str, *, headers: Mapping[str, str] | None = None, codec: str = "json", **options: object
+    ) -> AsyncChannel:
+        """A client of one service, to be awaited: ``await mesh.channel("orders").get("/v1", deadline=0.5)``.
+
+        Args:
+            service: its name.
+            headers: sent with each request.
+            codec: of ``body=``: ``"json"``, ``"msgpack"`` or ``"protobuf"``.
+            options: for every call, as in ``extensions["mesh"]``.
+
+        Raises ConfigError for a wrong value.
+        """
+        from meshclient.rpc._async.channel import AsyncChannel
+
+        return AsyncChannel(self, service, headers=headers, codec=codec, **options)  # type: ignore[arg-type]
+
+    def sync_channel(
+        self, service: str, *, headers: Mapping[str, str] | None = None, codec: str = "json", **options: object
+    ) -> Channel:
+        """As `channel`, for code that blocks."""
+        from meshclient.rpc._sync.channel import Channel
+
+        return Channel(self, service, headers=headers, codec=codec, **options)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Stop watching; returns within about a second. Calls that follow begin anew."""

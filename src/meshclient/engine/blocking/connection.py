@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from meshclient.engine.blocking.line import SafeLine, shut
 from meshclient.engine.blocking.wire import EARLY, LATE, READ, Wire
-from meshclient.engine.errors import ReadTimeout, WriteTimeout
 from meshclient.engine.keep_alive import kept_for
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ class Connection(Wire):
                 self.marks = None
             limit = self._limit
             if limit > rest + LATE or limit < rest * EARLY:
+                if rest <= 0.0:
+                    raise self._late()
                 self._set_limit(rest)
             try:
                 sent = self._send(data, self._flags)
@@ -193,29 +194,6 @@ class Connection(Wire):
             raise
         return self.take()
 
-    def read_raw(self, seconds: float = inf) -> bytes:
-        """After an upgrade: what came after `surplus`, empty at the end. Raises Disconnected, ReadTimeout."""
-        try:
-            if not self._line.ready(seconds)[0]:
-                raise ReadTimeout(f"{self.target} sent nothing in time")
-            return self._line.read_now() or b""
-        except BaseException as error:
-            self._fail(error)
-            raise
-
-    def write_raw(self, data: bytes, seconds: float = inf) -> None:
-        """After an upgrade: write all of it. Raises Disconnected, WriteTimeout."""
-        rest = memoryview(data)
-        end = self.clock() + seconds
-        try:
-            while rest:
-                rest = rest[self._line.write_now(rest) :]
-                if rest and not any(self._line.ready(end - self.clock(), to_read=False, to_write=True)):
-                    raise WriteTimeout(f"{self.target} did not take {len(rest)} bytes in time")
-        except BaseException as error:
-            self._fail(error)
-            raise
-
     def release(self) -> None:
         """The exchange is over: the connection is kept if it can be, and closed otherwise. Again changes nothing."""
         if not self.busy:
@@ -225,7 +203,11 @@ class Connection(Wire):
             return
         if self.uses % _SELDOM == 1:
             self._seldom()
-        self.hand_back()
+        # As `hand_back`.
+        self.busy = False
+        self._back(self)
+        if self.epoch != self.pool.epoch:
+            self.pool.close_retired()
 
     def hand_back(self) -> None:
         """It is idle from now on."""

@@ -26,10 +26,13 @@ def failure(connection: Wire, error: OSError | None) -> WireError:
     target = connection.target
     if connection.closed_because:
         return Disconnected(f"{target}: {connection.closed_because}")
-    if isinstance(error, ssl.SSLCertVerificationError) or (
-        isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if (
+        isinstance(error, ssl.SSLError)
+        and "ALERT" in (error.reason or "")
+        and connection.uses == 1
+        and not connection.heard
     ):
-        # TLS 1.3: whether the server accepts our certificate shows with the first byte it sends or refuses.
+        # TLS 1.3: whether the server accepts our certificate shows where its first byte was to be read.
         return TlsFailed(explain(error, target))
     how = "closed the connection" if error is None else f"broke the connection off ({error.strerror or error})"
     if connection.heard:

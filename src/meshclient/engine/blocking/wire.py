@@ -69,6 +69,29 @@ class Wire(ResponseReader):
         """Close it now."""
         raise NotImplementedError
 
+    def read_raw(self, seconds: float = inf) -> bytes:
+        """After an upgrade: what came after `surplus`, empty at the end. Raises Disconnected, ReadTimeout."""
+        try:
+            if not self._line.ready(seconds)[0]:
+                raise ReadTimeout(f"{self.target} sent nothing in time")
+            return self._line.read_now() or b""
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def write_raw(self, data: bytes, seconds: float = inf) -> None:
+        """After an upgrade: write all of it. Raises Disconnected, WriteTimeout."""
+        rest = memoryview(data)
+        end = self.clock() + seconds
+        try:
+            while rest:
+                rest = rest[self._line.write_now(rest) :]
+                if rest and not any(self._line.ready(end - self.clock(), to_read=False, to_write=True)):
+                    raise WriteTimeout(f"{self.target} did not take {len(rest)} bytes in time")
+        except BaseException as error:
+            self._fail(error)
+            raise
+
     def _spoil(self) -> None:
         """Whatever the response says, no other request may follow."""
         raise NotImplementedError

@@ -87,8 +87,10 @@ class AsyncDialogue:
     async def _send(self, stream: httpx.AsyncByteStream) -> None:
         """The body, as far as the server wants it: who has answered in full, or with an error, wants no more."""
         connection, framing = self._connection, self._framing
-        if framing.expects and not await connection.proceed(PATIENCE):
-            return
+        if framing.expects:
+            async_allow(connection, PATIENCE + self._write)
+            if not await connection.proceed(PATIENCE):
+                return
         size, length = 0, framing.length
         async for part in stream:
             if not part:

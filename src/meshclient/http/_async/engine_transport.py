@@ -18,7 +18,7 @@ from meshclient.engine.limits import POOL_LIMITS, RESPONSE_LIMITS
 from meshclient.http._async.engine_acquisition import async_acquired
 from meshclient.http._async.engine_dialogue import AsyncDialogue
 from meshclient.http._async.engine_network_stream import AsyncConnectionInfo, AsyncNetworkStream, AsyncUpgradeStream
-from meshclient.http._async.engine_stream import AsyncEngineStream, AsyncWhole, seconds
+from meshclient.http._async.engine_stream import AsyncEngineStream, seconds
 from meshclient.http.decoding import bounded_decoder
 from meshclient.http.engine_errors import translated
 from meshclient.http.engine_framing import framing
@@ -145,7 +145,7 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
         else:
             extensions["network_stream"] = AsyncConnectionInfo(connection)
             if connection.complete and trail.onward is None:
-                stream = AsyncWhole(connection.take())
+                stream = httpx.ByteStream(connection.take())
                 connection.release()
             else:
                 stream = AsyncEngineStream(connection, request, timeouts, trail)

@@ -88,8 +88,10 @@ class Dialogue:
     def _send(self, stream: httpx.SyncByteStream) -> None:
         """The body, as far as the server wants it: who has answered in full, or with an error, wants no more."""
         connection, framing = self._connection, self._framing
-        if framing.expects and not connection.proceed(PATIENCE):
-            return
+        if framing.expects:
+            allow(connection, PATIENCE + self._write)
+            if not connection.proceed(PATIENCE):
+                return
         size, length = 0, framing.length
         for part in stream:
             if not part:

@@ -19,20 +19,6 @@ if TYPE_CHECKING:
     from meshclient.http.trail import Trail
 
 
-class Whole(httpx.SyncByteStream):
-    """A body that is here already.
-
-    Not an httpx.ByteStream: that one hands out nothing as a part, which some decoders take for the beginning of one.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self._body:
-            yield self._body
-
-
 class EngineStream(httpx.SyncByteStream):
     """A body that is still to come; the peer is held back while nobody reads.
 

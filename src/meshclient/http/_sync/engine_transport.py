@@ -19,7 +19,7 @@ from meshclient.engine.limits import POOL_LIMITS, RESPONSE_LIMITS
 from meshclient.http._sync.engine_acquisition import acquired
 from meshclient.http._sync.engine_dialogue import Dialogue
 from meshclient.http._sync.engine_network_stream import ConnectionInfo, NetworkStream, UpgradeStream
-from meshclient.http._sync.engine_stream import EngineStream, Whole, seconds
+from meshclient.http._sync.engine_stream import EngineStream, seconds
 from meshclient.http.decoding import bounded_decoder
 from meshclient.http.engine_errors import translated
 from meshclient.http.engine_framing import framing
@@ -146,7 +146,7 @@ class EngineTransport(httpx.BaseTransport):
         else:
             extensions["network_stream"] = ConnectionInfo(connection)
             if connection.complete and trail.onward is None:
-                stream = Whole(connection.take())
+                stream = httpx.ByteStream(connection.take())
                 connection.release()
             else:
                 stream = EngineStream(connection, request, timeouts, trail)

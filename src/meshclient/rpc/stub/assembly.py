@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from meshclient.errors import ConfigError
 from meshclient.rpc.codec.records import Records
@@ -16,7 +15,6 @@ from meshclient.rpc.stub.failures import Failures
 from meshclient.rpc.stub.plan import Plan
 from meshclient.rpc.stub.request_writer import RequestWriter
 from meshclient.rpc.stub.response_reader import ANYTHING, is_raw_response, response_reader
-from meshclient.rpc.stub.route import ROUTE, Common, Route
 from meshclient.rpc.stub.soundness import check_headers, check_parameters
 from meshclient.rpc.stub.stub_error import StubError
 from meshclient.rpc.stub.template import Template
@@ -27,9 +25,8 @@ if TYPE_CHECKING:
     import httpx
 
     from meshclient.rpc.binding import Binding
-
-# What every class has by itself, or a Protocol gives it.
-_IGNORED = frozenset(dir(Protocol))
+    from meshclient.rpc.stub.interface import Method
+    from meshclient.rpc.stub.route import Common
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +38,6 @@ class Assembled:
     plan: Plan
     asynchronous: bool
     streams: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method as it stands in the interface."""
-
-    name: str
-    function: Callable[..., object]
-    route: Route
-    where: str
-
-
-def methods(interface: type) -> list[Method]:
-    """The methods of an interface and of those it derives from; raises StubError for one that has no route."""
-    found, faults = [], []
-    for name in dir(interface):
-        if name.startswith("_") or name in _IGNORED:
-            continue
-        member = inspect.getattr_static(interface, name)
-        route = getattr(member, ROUTE, None)
-        where = f"{interface.__qualname__}.{name}"
-        if not inspect.isfunction(member):
-            faults.append(f"{where} is no method: a stub has nothing to give for it; let its name begin with '_'")
-        elif route is None:
-            faults.append(f"{where} has no route: decorate it with @get('/...') or another verb, or name it _{name}")
-        else:
-            found.append(Method(name, member, route, where))
-    faults += [
-        f"{interface.__qualname__}.{name} is no method: a stub has nothing to give for it"
-        for each in interface.__mro__
-        for name in inspect.get_annotations(each)
-        if not name.startswith("_") and not hasattr(interface, name)
-    ]
-    if not found and not faults:
-        faults = [f"{interface.__qualname__} has no method: write one and decorate it with @get('/...')"]
-    if faults:
-        raise StubError("\n".join(faults))
-    return found
 
 
 def assemble(found: list[Method], common: Common, around: Callable[[bool], Binding]) -> list[Assembled]:

@@ -9,8 +9,9 @@ from meshclient.rpc._async.channel import AsyncChannel
 from meshclient.rpc._async.method import async_method, async_stream
 from meshclient.rpc._sync.channel import Channel
 from meshclient.rpc._sync.method import method, stream
-from meshclient.rpc.stub.assembly import assemble, methods
+from meshclient.rpc.stub.assembly import assemble
 from meshclient.rpc.stub.channels import Channels
+from meshclient.rpc.stub.interface import methods
 from meshclient.rpc.stub.route import SERVICE, Common, Service
 from meshclient.rpc.stub.soundness import check_headers
 from meshclient.rpc.stub.stub_error import StubError
@@ -39,8 +40,9 @@ def stub(
 
     Args:
         interface: a Protocol or another class whose methods have routes.
-        over: the mesh that knows the service; or a channel, whose headers, codec and options then hold too; or a
-            client of yours, with its auth and hooks. Connections are theirs, and closed with them.
+        over: a channel, whose headers, codec and options then hold too, or a client of yours, with its auth and hooks:
+            connections are theirs, and closed with them. Or the mesh that knows the service, where they may last as
+            long as the stub.
         service: the service's name, where neither ``@service`` nor a channel says it.
 
     Raises StubError, with a line for each method that cannot be called: which parameter, and what to write.
