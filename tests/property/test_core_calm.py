@@ -40,8 +40,7 @@ REPORTS = (
     "nothing",
 )
 WEIGHINGS = (
-    Weighing(),
-    Weighing(),
+    *[Weighing()] * 2,
     Weighing(slow_start=SlowStart(window=5.0)),
     Weighing(zone="a"),
     Weighing(zone="b", slow_start=SlowStart(), reports=LoadWeights(blackout=1.0, expiry=20.0, interval=0.5)),
@@ -240,24 +239,21 @@ def rare(twins: Twins, chance: Random, at: int, key: str | None) -> None:
         twins.fork()
 
 
-def setting_by(seed: int, chance: Random) -> Setting:
-    return Setting(
-        picker=sorted(PICKERS)[seed % len(PICKERS)],
-        outlier=chance.choice(OUTLIERS),
-        panic=chance.choice([0.0, 0.5, 1.0]),
-        weighing=chance.choice(WEIGHINGS),
-        most=chance.choice([0] * 9 + [2]),
-        shadow=chance.random() < 0.2,
-        seed=seed,
-    )
-
-
 def test_schedules() -> None:
     """The number of one that fails is its seed."""
     met: Counter[str] = Counter()
     for seed in range(SCHEDULES):
         chance = Random(seed)
-        twins = Twins(setting_by(seed, chance))
+        setting = Setting(
+            picker=sorted(PICKERS)[seed % len(PICKERS)],
+            outlier=chance.choice(OUTLIERS),
+            panic=chance.choice([0.0, 0.5, 1.0]),
+            weighing=chance.choice(WEIGHINGS),
+            most=chance.choice([0] * 9 + [2]),
+            shadow=chance.random() < 0.2,
+            seed=seed,
+        )
+        twins = Twins(setting)
         twins.update(listed_by(chance))
         for number in range(120):
             step(twins, chance)

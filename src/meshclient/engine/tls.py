@@ -199,3 +199,7 @@ def _state(path: str) -> tuple[int, int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+# What is asked for the contexts of one endpoint after another.
+Contexts = TlsContexts | AdoptedContext

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import copyreg
 from datetime import timedelta
-from enum import Enum, auto
+from enum import Enum
 from functools import lru_cache
 from http.cookiejar import CookieJar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
 
 import httpx
@@ -43,15 +44,8 @@ _BYPASSED: Final = (
 _OWNERS: Final = ("httpx.", "meshclient.")
 
 
-class Look(Enum):
-    """What a look at a client found."""
-
-    SAME = auto()
-    CHANGED = auto()
-    UNFIT = auto()
-
-
-# An attribute of an Enum costs as much as the rest of a look.
+# What a look at a client found. An attribute of an Enum would cost as much as the rest of the look.
+Look = Enum("Look", ["SAME", "CHANGED", "UNFIT"])
 SAME, CHANGED, UNFIT = Look
 
 
@@ -103,11 +97,13 @@ class Standing:
 
 def overridden(client: Client) -> bool:
     """Whether somebody replaced a part of httpx's road that a plain call would pass by."""
-    own = vars(client)
-    methods = ((name, getattr(type(client), name, None)) for name in _BYPASSED)
-    return any(
-        name in own or not str(getattr(method, "__module__", "")).startswith(_OWNERS) for name, method in methods
-    )
+    own, kind = vars(client), type(client)
+    return any(name in own or not _ordinary(getattr(kind, name, None)) for name in _BYPASSED)
+
+
+def _ordinary(method: object) -> bool:
+    # A wrapper gives itself the name and module of what it wraps; where it was compiled it cannot hide.
+    return type(method) is FunctionType and method.__globals__["__name__"].startswith(_OWNERS)
 
 
 def open_client(client: Client) -> None:
@@ -136,10 +132,8 @@ def make_headers(raw: Iterable[tuple[bytes, bytes]]) -> httpx.Headers:
     headers = httpx.Headers.__new__(httpx.Headers)
     headers._list = listed = [(name, name.lower(), value) for name, value in raw]
     headers._encoding = None
-    if b"".join([value for _, _, value in listed]).isascii() and b"".join([name for name, _, _ in listed]).isascii():
-        headers._encoding = "ascii"
-    else:
-        headers._encoding = headers.encoding
+    ascii_only = b"".join([name + value for name, _, value in listed]).isascii()
+    headers._encoding = "ascii" if ascii_only else headers.encoding
     return headers
 
 

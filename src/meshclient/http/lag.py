@@ -1,79 +1,18 @@
-"""How long the caller's own event loop stood still.
+"""Time limits around a call that do not count what the caller's own event loop stood still.
 
-A loop that is busy for half a second reads every answer half a second late. Taken for the servers' latency, that would
-slow down, hedge and eject endpoints for what the caller did itself. So a timer that should fire every 20 ms measures by
-how much it is late while calls are under way; what it finds is taken off latencies, and is given back to time limits
-before they strike.
+How long that was is measured by the engine's sweep (`meshclient.engine.sweep`), whatever carries the attempts.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, proxy
+
+from meshclient.engine.sweep import LOOK, TOLERANCE, sweep
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
-
-PERIOD = 0.02
-# Seconds late that any timer may be.
-TOLERANCE = 0.01
-# Seconds after the last call for which the measurement goes on.
-LINGER = 1.0
-# Seconds for what has arrived meanwhile to be read, after a limit fired late. Reading takes a few turns of the loop.
-LOOK = 0.02
-
-
-class LoopLag:
-    """The measurement on one loop; used on that loop only."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._due = 0.0
-        self._used = 0.0
-        self._ticking = False
-        self._stood = 0.0
-
-    def stood(self) -> float:
-        """Seconds it has stood still in all while this was watched; compare two readings."""
-        now = self._loop.time()
-        self._used = now
-        if not self._ticking:
-            self._ticking = True
-            self._tick_in(PERIOD)
-            return self._stood
-        # Answers are read before timers fire: at this moment the timer may be late and not know it yet.
-        return self._stood + self._late(now)
-
-    def _late(self, now: float) -> float:
-        late = now - self._due
-        return late if late > TOLERANCE else 0.0
-
-    def _tick_in(self, seconds: float) -> None:
-        self._due = self._loop.time() + seconds
-        self._loop.call_at(self._due, self._tick)
-
-    def _tick(self) -> None:
-        now = self._loop.time()
-        self._stood += self._late(now)
-        if now - self._used > LINGER:
-            self._ticking = False
-        else:
-            self._tick_in(PERIOD)
-
-
-_MEASURED: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag] = WeakKeyDictionary()
-
-
-def loop_lag() -> LoopLag:
-    """The measurement on the running loop."""
-    loop = asyncio.get_running_loop()
-    found = _MEASURED.get(loop)
-    if found is None:
-        # Not by its loop itself: what a weak dictionary holds must not hold the key, or no loop would ever be freed.
-        found = _MEASURED[loop] = LoopLag(proxy(loop))
-    return found
 
 
 class PatientTimeout:
@@ -85,7 +24,7 @@ class PatientTimeout:
     Args:
         seconds: the limit.
         grace: seconds that may be given back.
-        stood: `LoopLag.stood` when it began.
+        stood: `Sweep.stood` when it began.
     """
 
     __slots__ = ("_cancelling", "_fired", "_grace", "_handle", "_looked", "_loop", "_seconds", "_stood", "_task")
@@ -120,7 +59,7 @@ class PatientTimeout:
             raise TimeoutError from error
 
     def _fire(self, due: float) -> None:
-        if not self._looked and (stood := loop_lag().stood() - self._stood) > TOLERANCE:
+        if not self._looked and (stood := sweep().stood() - self._stood) > TOLERANCE:
             self._looked = True
             lost = stood - (self._loop.time() - due)
             self._handle = self._loop.call_later(max(LOOK, min(lost, self._grace)), self._fire, due)

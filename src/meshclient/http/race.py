@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from meshclient.discovery.runtime.aside import ASIDE
-from meshclient.http.lag import LOOK, loop_lag
+from meshclient.engine.sweep import LOOK, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,14 +56,14 @@ class AsyncRace(Generic[A]):
     def start(self, attempt: Attempt, send: Callable[[], Awaitable[A]]) -> None:
         """Begin to send `attempt`."""
         if self._stood is None:
-            self._stood = loop_lag().stood()
+            self._stood = sweep().stood()
         self._tasks[attempt] = asyncio.ensure_future(send())
 
     async def first(self, seconds: float) -> tuple[Attempt, A] | None:
         """The first attempt to land, with what it brought; None when `seconds` pass before."""
         timeout = None if seconds == inf else seconds
         done, _ = await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not done and (stood := loop_lag().stood() - (self._stood or 0.0)) > 0:
+        if not done and (stood := sweep().stood() - (self._stood or 0.0)) > 0:
             # For so long nobody was late but this process; the attempts get as much back (`PatientTimeout`).
             timeout = max(LOOK, stood)
             await asyncio.wait(self._tasks.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -14,7 +14,8 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from meshclient.http.lag import PatientTimeout, loop_lag
+from meshclient.engine.sweep import sweep
+from meshclient.http.lag import PatientTimeout
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -55,7 +56,7 @@ def bound(seconds: float) -> float:
 
 def async_stood() -> float:
     """Seconds for which the running loop has stood still, to be compared with a later reading."""
-    return loop_lag().stood()
+    return sweep().stood()
 
 
 def stood() -> float:

@@ -192,6 +192,20 @@ def test_an_ending_that_was_left_for_whoever_hands_back_is_counted_and_told(begi
     assert shop.told() == [EndpointEjected, EndpointRestored]
 
 
+@both_ways
+def test_what_another_choice_left_untold_is_told_by_whoever_hands_back(begin: Way) -> None:
+    shop = Shop()
+    probe = shop.probe()
+    call = begun(begin, shop, NOW + 1)
+    shop.picker.meanwhile = lambda: probe.done(OK, NOW + 1)
+    # A repeat, which takes the long way.
+    other = taken(shop.balancer, NOW + 1, [endpoint(9)])
+    call.succeed(0.01, NOW + 1)
+    assert shop.told() == [EndpointEjected, EndpointRestored]
+    other.done(OK, NOW + 1)
+    assert shop.load.pending == shop.pending() == 0
+
+
 def test_what_was_left_and_not_counted_yet_is_for_a_pick_to_count() -> None:
     shop = Shop()
     pick = taken(shop.balancer)

@@ -15,7 +15,7 @@ def test_a_head() -> None:
     assert field_lines([]) == b""
 
 
-@pytest.mark.parametrize("target", [b"*", b"http://orders/a", b"orders:443", b"/\xc3\xa4", b"/a'\"{}|\\^`"])
+@pytest.mark.parametrize("target", [b"*", b"http://orders/a", b"orders:443", b"/a'\"{}|\\^`"])
 def test_targets_of_every_form(target: bytes) -> None:
     assert request_line(b"OPTIONS", target) == b"OPTIONS " + target + b" HTTP/1.1\r\n"
 
@@ -29,7 +29,7 @@ def test_no_method(method: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [b"", b"/a b", b"/a\tb", b"/\r\nX: y", b"/a\n", b"/a\x00", b"/a\x7f", b" /", b"/ HTTP/1.1"]
+    "target", [b"", b"/a b", b"/a\tb", b"/\r\nX: y", b"/a\n", b"/a\x00", b"/a\x7f", b"/\xc3\xa4", b" /", b"/ HTTP/1.1"]
 )
 def test_no_target(target: bytes) -> None:
     with pytest.raises(MalformedRequest, match="is no request target"):

@@ -8,12 +8,13 @@ from weakref import ref
 
 import pytest
 
-from meshclient.http.lag import PatientTimeout, loop_lag
+from meshclient.engine.sweep import sweep
+from meshclient.http.lag import PatientTimeout
 
 
 def test_a_loop_that_is_over_is_not_kept() -> None:
     async def measure() -> ref[asyncio.AbstractEventLoop]:
-        loop_lag().stood()
+        sweep().stood()
         return ref(asyncio.get_running_loop())
 
     loops = [asyncio.run(measure()) for _ in range(3)]
@@ -22,7 +23,7 @@ def test_a_loop_that_is_over_is_not_kept() -> None:
 
 
 async def limited() -> None:
-    async with PatientTimeout(0.01, 0.0, loop_lag().stood()):
+    async with PatientTimeout(0.01, 0.0, sweep().stood()):
         await asyncio.Event().wait()
 
 

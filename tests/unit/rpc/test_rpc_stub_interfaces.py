@@ -10,6 +10,10 @@ import pytest
 
 import meshclient
 from meshclient.rpc import AsyncChannel, Channel, StubError, get, service, stub
+from meshclient.rpc.stub.assembly import assemble
+from meshclient.rpc.stub.channels import Channels
+from meshclient.rpc.stub.interface import methods
+from meshclient.rpc.stub.route import Common
 from unit.rpc.complaints import Odd
 from unit.rpc.shop import shared_mesh
 
@@ -128,3 +132,19 @@ def test_what_a_stub_is(mesh: meshclient.Mesh) -> None:
     assert orders.a.__doc__ == "What it does."
     assert orders._both() == (orders.a, orders.b)
     assert type(orders).__name__ == "Orders"
+
+
+def test_what_a_stubs_own_client_sends_is_not_added_to_each_call(mesh: meshclient.Mesh) -> None:
+    @service("orders")
+    class Orders(Protocol):
+        @get("/v1/{number}")
+        def one(self, number: int) -> list[int]: ...
+
+        @get("/v1/{number}/text")
+        def text(self, number: int) -> str: ...
+
+    channels = Channels(mesh, "orders", Common())
+    one, text = assemble(methods(Orders), Common(), channels.of)
+    assert one.plan.write((7,), {}) == ("http://orders/v1/7", None, None)
+    assert text.plan.write((7,), {}) == ("http://orders/v1/7/text", {"accept": "*/*"}, None)
+    assert channels.of(False).client.headers["accept"] == "application/json"

@@ -46,7 +46,7 @@ class AsyncConnection(Exchange):
         """
         if not self.busy:
             return
-        if self.keep and not self._odd and self._era == self._pool.era:
+        if self.keep and not (self._odd or self.closed_because) and self._era == self._pool.era:
             self.busy = False
             self.expires = self.headed_at + self._lasts
             self._pool.put(self)
@@ -63,7 +63,6 @@ class AsyncConnection(Exchange):
         if self.closed_because:
             return
         self.closed_because = why
-        self.keep = False
         if self._transport is not None:
             if at_once:
                 self._transport.abort()
@@ -140,7 +139,7 @@ class AsyncConnection(Exchange):
     def _release_oddly(self) -> None:
         if self.uses == 1 and self.complete:
             self._learn()
-        if self.keep and not (self._early or self._paused) and self._era == self._pool.era:
+        if self.keep and not (self._early or self._paused or self.closed_because) and self._era == self._pool.era:
             if not self._reading:
                 self._reading = True
                 self._transport.resume_reading()

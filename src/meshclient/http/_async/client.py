@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -109,7 +110,11 @@ class AsyncClient(httpx.AsyncClient):
         if engine == "httpx" or not own:
             return None
         direct, context = direct_transport(self)
-        return AsyncLanes(direct, AdoptedContext(context), arguments.get("limits"))
+        return AsyncLanes(
+            direct,
+            AdoptedContext(context, given=isinstance(arguments.get("verify"), ssl.SSLContext)),
+            arguments.get("limits"),
+        )
 
     def _wrap(self, direct: httpx.AsyncBaseTransport, passthrough: httpx.AsyncBaseTransport) -> AsyncMeshTransport:
         lanes = self._lanes

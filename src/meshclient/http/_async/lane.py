@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from meshclient.engine.aio.connection import AsyncConnection
     from meshclient.engine.aio.engine import AsyncEngine
     from meshclient.engine.aio.pool import AsyncPool
-    from meshclient.engine.target import Tls
+    from meshclient.engine.tls import Contexts
     from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import MeshService
@@ -54,7 +54,9 @@ class AsyncLane:
         most: bytes that a body may have.
     """
 
-    def __init__(self, service: MeshService, engine: AsyncEngine, tls: Tls, *, secure: bool, server_name: str) -> None:
+    def __init__(
+        self, service: MeshService, engine: AsyncEngine, tls: Contexts, *, secure: bool, server_name: str
+    ) -> None:
         self.service = service
         self.plain = is_plain(service)
         self.most = service.config.max_response
@@ -105,7 +107,7 @@ class AsyncLane:
 
     def target(self, endpoint: Endpoint) -> Target:
         """Where connections to `endpoint` lead."""
-        tls = self._tls if self._secure or endpoint.scheme == "https" else None
+        tls = self._tls.at(endpoint.url) if self._secure or endpoint.scheme == "https" else None
         return Target(endpoint.host, endpoint.port, tls=tls, server_name=self._server_name if tls else "")
 
     def options(self, call: PlainCall) -> CallOptions:

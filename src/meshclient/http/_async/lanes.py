@@ -17,7 +17,7 @@ from meshclient.http._async.wire import AsyncRoutedWire
 from meshclient.http.mocking import async_mocked
 
 if TYPE_CHECKING:
-    from meshclient.engine.target import Tls
+    from meshclient.engine.tls import Contexts
     from meshclient.http._async.wire import AsyncWire
     from meshclient.mesh import MeshService
 
@@ -40,7 +40,7 @@ class AsyncLanes:
     def __init__(
         self,
         direct: httpx.AsyncBaseTransport | None = None,
-        tls: Tls | None = None,
+        tls: Contexts | None = None,
         limits: httpx.Limits | None = None,
     ) -> None:
         self._direct = None if direct is None else AsyncRoutedWire(direct)
@@ -51,6 +51,7 @@ class AsyncLanes:
         self.engine = AsyncEngine(pool=pool)
         self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(self.engine, tls=self.tls)
         self._lanes: dict[tuple[str, str], AsyncLane] = {}
+        self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, AsyncEngine] = {}
         self._http2: dict[str, AsyncRoutedWire] = {}
 
@@ -88,7 +89,7 @@ class AsyncLanes:
         if self._direct is not None:
             return self._direct
         if self._owned is None:
-            self._owned = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=self.tls.context()))
+            self._owned = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=self.tls.apart()))
         return self._owned
 
     def _open(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
@@ -102,14 +103,17 @@ class AsyncLanes:
         identity = config.identity if config is not None and config.identity else host
         return AsyncLane(service, engine, self._tls_of(service), secure=scheme == "https", server_name=identity)
 
-    def _tls_of(self, service: MeshService) -> Tls:
+    def _tls_of(self, service: MeshService) -> Contexts:
         config = service.config.tls
         if config is None:
             return self.tls
-        settings = TlsSettings(
-            ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
-        )
-        return TlsContexts(settings, f"service {service.name!r}")
+        made = self._contexts.get(service.name)
+        if made is None:
+            settings = TlsSettings(
+                ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
+            )
+            made = self._contexts[service.name] = TlsContexts(settings, f"service {service.name!r}")
+        return made
 
     def _pool_limits(self, service: MeshService) -> PoolLimits:
         said = service.config.connections
@@ -119,7 +123,7 @@ class AsyncLanes:
     def _http2_wire(self, service: MeshService) -> AsyncRoutedWire:
         wire = self._http2.get(service.name)
         if wire is None:
-            verify = self._tls_of(service).context()
+            verify = self._tls_of(service).apart()
             wire = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=verify, http2=True))
             self._http2[service.name] = wire
         return wire

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from meshclient.engine.aio.connection import AsyncConnection
     from meshclient.engine.aio.engine import AsyncEngine
     from meshclient.engine.aio.pool import AsyncPool
-    from meshclient.engine.target import Tls
+    from meshclient.engine.tls import Contexts
     from meshclient.http.plain.call import PlainCall
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
@@ -37,7 +37,7 @@ class AsyncPassage:
         client: whose calls these are.
     """
 
-    def __init__(self, engine: AsyncEngine, tls: Tls, client: httpx.AsyncClient) -> None:
+    def __init__(self, engine: AsyncEngine, tls: Contexts, client: httpx.AsyncClient) -> None:
         self._engine = engine
         self._tls = tls
         self._client = client
@@ -91,8 +91,8 @@ class AsyncPassage:
         if found is None:
             if len(pools) >= _REMEMBERED:
                 pools.clear()
-            tls = self._tls if call.scheme == "https" else None
-            port = call.port or (443 if tls else 80)
+            port = call.port or (443 if call.scheme == "https" else 80)
+            tls = self._tls.at(f"{call.host}:{port}") if call.scheme == "https" else None
             found = pools[key] = self._engine.pool(Target(call.host, port, tls=tls, server_name=call.host))
         return found
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -110,7 +111,11 @@ class Client(httpx.Client):
         if engine == "httpx" or not own:
             return None
         direct, context = direct_transport(self)
-        return Lanes(direct, AdoptedContext(context), arguments.get("limits"))
+        return Lanes(
+            direct,
+            AdoptedContext(context, given=isinstance(arguments.get("verify"), ssl.SSLContext)),
+            arguments.get("limits"),
+        )
 
     def _wrap(self, direct: httpx.BaseTransport, passthrough: httpx.BaseTransport) -> MeshTransport:
         lanes = self._lanes

@@ -18,7 +18,7 @@ from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.mocking import mocked
 
 if TYPE_CHECKING:
-    from meshclient.engine.target import Tls
+    from meshclient.engine.tls import Contexts
     from meshclient.http._sync.wire import Wire
     from meshclient.mesh import MeshService
 
@@ -41,7 +41,7 @@ class Lanes:
     def __init__(
         self,
         direct: httpx.BaseTransport | None = None,
-        tls: Tls | None = None,
+        tls: Contexts | None = None,
         limits: httpx.Limits | None = None,
     ) -> None:
         self._direct = None if direct is None else RoutedWire(direct)
@@ -52,6 +52,7 @@ class Lanes:
         self.engine = Engine(pool=pool)
         self.passthrough: httpx.BaseTransport = EngineTransport(self.engine, tls=self.tls)
         self._lanes: dict[tuple[str, str], Lane] = {}
+        self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, Engine] = {}
         self._http2: dict[str, RoutedWire] = {}
 
@@ -89,7 +90,7 @@ class Lanes:
         if self._direct is not None:
             return self._direct
         if self._owned is None:
-            self._owned = RoutedWire(httpx.HTTPTransport(verify=self.tls.context()))
+            self._owned = RoutedWire(httpx.HTTPTransport(verify=self.tls.apart()))
         return self._owned
 
     def _open(self, service: MeshService, scheme: str, host: str) -> Lane:
@@ -101,14 +102,17 @@ class Lanes:
         identity = config.identity if config is not None and config.identity else host
         return Lane(service, engine, self._tls_of(service), secure=scheme == "https", server_name=identity)
 
-    def _tls_of(self, service: MeshService) -> Tls:
+    def _tls_of(self, service: MeshService) -> Contexts:
         config = service.config.tls
         if config is None:
             return self.tls
-        settings = TlsSettings(
-            ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
-        )
-        return TlsContexts(settings, f"service {service.name!r}")
+        made = self._contexts.get(service.name)
+        if made is None:
+            settings = TlsSettings(
+                ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
+            )
+            made = self._contexts[service.name] = TlsContexts(settings, f"service {service.name!r}")
+        return made
 
     def _pool_limits(self, service: MeshService) -> PoolLimits:
         said = service.config.connections
@@ -118,7 +122,7 @@ class Lanes:
     def _http2_wire(self, service: MeshService) -> RoutedWire:
         wire = self._http2.get(service.name)
         if wire is None:
-            verify = self._tls_of(service).context()
+            verify = self._tls_of(service).apart()
             wire = RoutedWire(httpx.HTTPTransport(verify=verify, http2=True))
             self._http2[service.name] = wire
         return wire

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from meshclient.engine.blocking.connection import Connection
     from meshclient.engine.blocking.engine import Engine
     from meshclient.engine.blocking.pool import Pool
-    from meshclient.engine.target import Tls
+    from meshclient.engine.tls import Contexts
     from meshclient.http.plain.call import PlainCall
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
@@ -38,7 +38,7 @@ class Passage:
         client: whose calls these are.
     """
 
-    def __init__(self, engine: Engine, tls: Tls, client: httpx.Client) -> None:
+    def __init__(self, engine: Engine, tls: Contexts, client: httpx.Client) -> None:
         self._engine = engine
         self._tls = tls
         self._client = client
@@ -92,8 +92,8 @@ class Passage:
         if found is None:
             if len(pools) >= _REMEMBERED:
                 pools.clear()
-            tls = self._tls if call.scheme == "https" else None
-            port = call.port or (443 if tls else 80)
+            port = call.port or (443 if call.scheme == "https" else 80)
+            tls = self._tls.at(f"{call.host}:{port}") if call.scheme == "https" else None
             found = pools[key] = self._engine.pool(Target(call.host, port, tls=tls, server_name=call.host))
         return found
 

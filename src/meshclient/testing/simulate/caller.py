@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 import httpx
 
 from meshclient.http.ambient import AMBIENT, NOTHING, Ambient
-from meshclient.http.lag import LoopLag
 from meshclient.http.options import call_options
 from meshclient.mesh.balancers import find_balancer
 from meshclient.mesh.service import MeshService
 from meshclient.model.service import ServiceName
 from meshclient.testing.simulate.flight import Flight
+from meshclient.testing.simulate.lag import LoopLag
 from meshclient.testing.simulate.watch import ScriptedWatch
 
 if TYPE_CHECKING:

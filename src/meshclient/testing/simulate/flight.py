@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from meshclient.core.call import Call
 from meshclient.core.commands import Cancel, SnapshotChanged, Start, TimerFired, TurnCame
 from meshclient.core.exchange import exchange
+from meshclient.engine.sweep import LOOK, TOLERANCE
 from meshclient.errors import MeshError
-from meshclient.http.lag import LOOK, TOLERANCE
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import Kind
 from meshclient.testing.simulate.ending import Ending

@@ -16,7 +16,7 @@ class Loop:
 
     At the end of a stall asyncio runs the timers that came due before the tasks whose data came, so a timeout wins over
     an answer that lay there all the time. Here it is the same. Of asyncio's own loop it has what
-    `meshclient.http.lag.LoopLag` needs.
+    `meshclient.testing.simulate.lag.LoopLag` needs.
 
     Args:
         timeline: virtual time.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from meshclient.core.commands import Finished
 from meshclient.core.record import late
+from meshclient.engine.sweep import LOOK, TOLERANCE
 from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
 from meshclient.http.diagnosis import STALL_SHARE
-from meshclient.http.lag import LOOK, TOLERANCE
 from meshclient.model.outcome import Kind, Outcome
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ class Books(RuleBasedStateMachine):
 
         def work() -> None:
             connection.uses += 1
-            connection.complete, connection.keep = complete, keep
+            connection.complete, connection.keep = complete, complete and keep
             connection.release()
             connection.release()
 
@@ -209,22 +209,28 @@ class Books(RuleBasedStateMachine):
         assert len(self.tasks) <= sum(len(pool._queue) for pool in waiting) + len(self.opening)
 
     def teardown(self) -> None:
-        if hasattr(self, "pools"):
-            while self.tasks or self.busy or self.opening:
-                for task in self.tasks:
-                    task.cancel()
-                for done in self.opening:
-                    done.cancel()
-                self.in_loop(lambda: [one.abandon("over") for one in self.busy])
-                self.busy = [one for one in self.busy if one.busy]
-                self.books_are_right()
-            self.time_passes(1000.0)
-            share = self.pools._shares[""]
-            assert (share.open, share.idle, share.waiting) == (0, 0, {})
-            assert share.pools.keys() <= {self.pools._pools.get((TARGETS[0], ""))}
-            self.in_loop(lambda: self.pools.close(WireError("closed")))
-        self.patch.stop()
-        self.loop.close()
+        try:
+            if hasattr(self, "pools"):
+                self.everything_ends()
+        finally:
+            self.patch.stop()
+            self.loop.close()
+
+    def everything_ends(self) -> None:
+        while self.tasks or self.busy or self.opening:
+            for task in self.tasks:
+                task.cancel()
+            for done in self.opening:
+                done.cancel()
+            self.in_loop(lambda: [one.abandon("over") for one in self.busy])
+            self.busy = [one for one in self.busy if one.busy]
+            self.books_are_right()
+        self.time_passes(1000.0)
+        share = self.pools._shares[""]
+        assert (share.open, share.idle, share.waiting) == (0, 0, {})
+        # One was asked for and never used.
+        assert share.pools.keys() <= {self.pools._pools.get((TARGETS[0], ""))}
+        self.in_loop(lambda: self.pools.close(WireError("closed")))
 
 
 Books.TestCase.settings = settings(max_examples=60, stateful_step_count=40)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from meshclient.engine.errors import Disconnected, MalformedResponse, ReadTimeout, StaleConnection
+from meshclient.engine.errors import Disconnected, MalformedResponse, StaleConnection
 from meshclient.engine.marks import Marks
 from servers.process import wait_until
 from unit.engine.blocking.calls import BOUND, GET, HEAD, call, connected, gone, served, soon
@@ -195,76 +195,6 @@ def test_a_kept_connection_that_ends_after_a_while_is_not_stale() -> None:
         with pytest.raises(Disconnected) as caught:
             call(pool)
         assert type(caught.value) is Disconnected
-
-
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok"])
-def test_a_response_that_does_not_come_in_time(said: bytes) -> None:
-    def rule(connection: Connection) -> None:
-        connection.request()
-        connection.send(said)
-        gone(connection)
-
-    with served(rule) as (pool, server):
-        for seconds in (0.0, 1e-9, 0.0004, 0.05):
-            connection = connected(pool)
-            begun = time.monotonic()
-            with pytest.raises(ReadTimeout, match=f"http://127.0.0.1:{server.port}"):
-                connection.exchange(GET, begun + seconds, begun + seconds)
-            assert seconds <= time.monotonic() - begun < BOUND
-            assert connection.closed_because
-
-
-def test_a_drip_feed_does_not_outlive_its_limits() -> None:
-    def drip(connection: Connection) -> None:
-        connection.request()
-        for piece in b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000:
-            connection.send(bytes([piece]))
-            time.sleep(0.005)
-
-    with served(drip) as (pool, _):
-        begun = time.monotonic()
-        with pytest.raises(ReadTimeout, match="an answer"):
-            connected(pool).exchange(GET, begun + 0.1, gap=5.0)
-        assert time.monotonic() - begun < BOUND / 2
-        begun = time.monotonic()
-        with pytest.raises(ReadTimeout, match="the rest of its body"):
-            connected(pool).exchange(GET, begun + BOUND, begun + 0.4, gap=5.0)
-        assert time.monotonic() - begun < BOUND / 2
-
-
-def test_the_gap_between_two_reads_is_limited() -> None:
-    def rule(connection: Connection) -> None:
-        connection.request()
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok")
-        gone(connection)
-
-    with served(rule) as (pool, _):
-        connection = connected(pool)
-        connection.exchange(GET, soon(), whole=False, gap=0.05)
-        assert connection.read() == b"ok"
-        with pytest.raises(ReadTimeout):
-            connection.read()
-        assert connection.closed_because
-
-
-def test_a_limit_of_an_earlier_exchange_does_not_hold_for_the_next() -> None:
-    waits = [0.0, 0.3, 0.0, 0.3]
-
-    def rule(connection: Connection) -> None:
-        for wait in waits:
-            connection.request()
-            # What is tested is that a long answer is waited for, after a short limit and the other way round.
-            time.sleep(wait)
-            connection.send(OK)
-        gone(connection)
-
-    with served(rule) as (pool, server):
-        assert call(pool, seconds=0.2) == (200, b"ok")
-        assert call(pool, seconds=BOUND) == (200, b"ok")
-        assert call(pool, seconds=float("inf")) == (200, b"ok")
-        with pytest.raises(ReadTimeout):
-            call(pool, seconds=0.1)
-        assert server.connections == 1
 
 
 def test_a_connection_that_was_closed_meanwhile_is_looked_at_before_it_is_used() -> None:

@@ -135,9 +135,10 @@ def test_a_server_that_takes_nothing(context: ssl.SSLContext, tls: OneContext) -
 
     done = threading.Event()
     with secured(rule, context, tls) as (pool, _):
+        connection, data = connected(pool), post(40_000_000)
         begun = time.monotonic()
         with pytest.raises(WriteTimeout):
-            connected(pool).exchange(post(40_000_000), begun + 0.1)
+            connection.exchange(data, begun + 0.1)
         assert 0.1 <= time.monotonic() - begun < BOUND
         done.set()
 

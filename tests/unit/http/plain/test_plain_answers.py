@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,13 @@ def test_cookies_go_to_the_client_and_the_next_call_is_not_plain() -> None:
     assert (dict(first.cookies), dict(made.client.cookies)) == ({"a": "b"}, {"a": "b"})
     assert plain.prepare("GET", URL) is None
     assert short(made, plain, "GET", URL).request.headers["cookie"] == "a=b"
+
+
+def test_cookies_of_the_newer_kind_go_to_a_client_that_takes_them() -> None:
+    jar = CookieJar(DefaultCookiePolicy(rfc2965=True))
+    client = road(cookies=jar).client
+    answered(Answer(200, [(b"Set-Cookie2", b'a="b"; Version=1')]), client)
+    assert [cookie.name for cookie in jar] == ["a"]
 
 
 def test_a_coded_body_is_decoded_and_counted_as_it_came() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -102,6 +103,34 @@ def test_a_patched_class_is_noticed_by_clients_in_use() -> None:
     with mock.patch.object(httpx.Client, "send"):
         assert ours.prepare("GET", URL) is None
     assert ours.prepare("GET", URL) is not None
+
+
+def _wrapped(method: Callable[..., Any]) -> Any:
+    @wraps(method)
+    def traced(*arguments: Any, **keywords: Any) -> Any:
+        return method(*arguments, **keywords)
+
+    return traced
+
+
+class _Proxy:
+    """As tracing libraries make them: to whoever asks, it is what it stands for."""
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._method, name)
+
+    def __get__(self, client: Any, kind: Any) -> Any:
+        return _Proxy(self._method.__get__(client, kind))
+
+
+@pytest.mark.parametrize("trace", [_wrapped, _Proxy])
+@pytest.mark.parametrize("name", ["send", "build_request", "_send_single_request"])
+def test_a_method_that_is_traced_is_asked(monkeypatch: pytest.MonkeyPatch, name: str, trace: Any) -> None:
+    monkeypatch.setattr(httpx.Client, name, trace(getattr(httpx.Client, name)))
+    assert PlainRequests(road().client).prepare("GET", URL) is None
 
 
 def test_a_closed_client_makes_no_calls() -> None:

@@ -21,7 +21,7 @@ from meshclient.core.commands import (
     TimerFired,
     Wait,
 )
-from meshclient.http.lag import LOOK
+from meshclient.engine.sweep import LOOK
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Outcome, classify_status
 from meshclient.testing.simulate import flight as flights
