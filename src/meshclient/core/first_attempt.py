@@ -30,15 +30,17 @@ class FirstAttempt:
     """A call that has been let in, and its attempt.
 
     Attributes:
-        node: where it goes; None where nothing could be picked the short way: `resume` does it then.
+        node: where it goes; None where nothing could be picked the short way: `resume` does it then; and once `attempt`
+            has taken it over.
+        endpoint: of that node, as it was when chosen.
         started: when the call, and with it the attempt, began; seconds on the service's clock.
         timeout: seconds it may take to the response head.
         snapshot: the list it was picked from.
         outcome: how it ended, once `succeeded`.
-        ended: when, likewise.
+        ended: when its head was here, likewise.
     """
 
-    __slots__ = ("_permit", "_service", "ended", "node", "outcome", "snapshot", "started", "timeout")
+    __slots__ = ("_permit", "_service", "ended", "endpoint", "node", "outcome", "snapshot", "started", "timeout")
 
     def __init__(  # noqa: PLR0917 - made for every call, and keywords cost
         self, service: Service, permit: Permit | None, node: Node | None, started: float, timeout: float, at: Snapshot
@@ -46,22 +48,30 @@ class FirstAttempt:
         self._service = service
         self._permit = permit
         self.node = node
+        self.endpoint = None if node is None else node.endpoint
         self.started = started
         self.timeout = timeout
         self.snapshot = at
 
-    def succeeded(self, outcome: Outcome, latency: float, now: float) -> None:
-        """The whole response is here, and says success; its head came after `latency` seconds of the endpoint's."""
-        service, node = self._service, self.node
-        if node is None:
+    def succeeded(self, outcome: Outcome, latency: float, now: float, headed: float | None = None) -> None:
+        """The whole response is here, and says success.
+
+        Args:
+            outcome: what it says.
+            latency: seconds that the endpoint took for the head.
+            now: clock.
+            headed: clock when the head was here, if that was before.
+        """
+        service, node, endpoint = self._service, self.node, self.endpoint
+        if node is None or endpoint is None:
             return
+        self.ended = now if headed is None else headed
         if service.emit is not None:
-            service.emit(AttemptFinished(service.name, node.endpoint, 1, outcome, now - self.started))
+            service.emit(AttemptFinished(service.name, endpoint, 1, outcome, self.ended - self.started))
         if self._permit is not None:
             self._permit.done(Mark.SUCCESS, now)
         service.balancer.give_back(node, self.started, latency, outcome, now)
         self.outcome = outcome
-        self.ended = now
 
     def cancelled(self, now: float) -> None:
         """The caller has given up: everything is handed back without a mark."""
@@ -71,20 +81,24 @@ class FirstAttempt:
             self._permit.done(Mark.NEUTRAL, now)
 
     def attempt(self) -> Attempt | None:
-        """The attempt, for a driver that needs it as `exchange` would have made it."""
-        if self.node is None:
+        """The attempt, for a driver that needs it as `exchange` would have made it; it is the driver's from here on."""
+        node, self.node = self.node, None
+        if node is None or self.endpoint is None:
             return None
-        return Attempt(1, self._service.balancer.pick_of(self.node, self.started), self.timeout)
+        pick = self._service.balancer.pick_of(node, self.started)
+        pick.endpoint = self.endpoint
+        return Attempt(1, pick, self.timeout)
 
     def stay(self) -> Stay:
-        """What the call holds of its service, to be handed back by `resume`."""
-        return Stay(self._permit, None)
+        """What the call holds of its service, to be handed back by `resume`; it is the driver's from here on."""
+        permit, self._permit = self._permit, None
+        return Stay(permit, None)
 
     def report(self) -> AttemptReport | None:
         """The story of the attempt, once it `succeeded`."""
-        if self.node is None:
+        if self.endpoint is None:
             return None
-        return AttemptReport(self.node.endpoint, self.outcome, 0.0, self.ended - self.started)
+        return AttemptReport(self.endpoint, self.outcome, 0.0, self.ended - self.started)
 
 
 def begin(service: Service, now: float, timeout: float, key: str | None) -> FirstAttempt | None:
@@ -106,4 +120,10 @@ def begin(service: Service, now: float, timeout: float, key: str | None) -> Firs
     if circuit is not None and (permit := circuit.admit(now, service.uniform())) is None:
         raise refused(service, circuit, now)
     service.budget.deposit(now)
-    return FirstAttempt(service, permit, service.balancer.take(now, key), now, timeout, snapshot)
+    try:
+        return FirstAttempt(service, permit, service.balancer.take(now, key), now, timeout, snapshot)
+    except BaseException:
+        # A picker of the user's, for one.
+        if permit is not None:
+            permit.done(Mark.NEUTRAL, now)
+        raise

@@ -120,6 +120,13 @@ def test_a_bound_holds_for_the_whole_body() -> None:
         b"".join(map(decoder.decode, split(packed, list(range(len(packed))))))
 
 
+def test_output_that_outlasts_its_input_is_not_lost() -> None:
+    # One byte more than a piece, and no checksum behind it that would have to be read.
+    size = 64 * 1024 + 1
+    decoder = bounded_decoder("deflate", size)
+    assert len(decoder.decode(bare(bytes(size))) + decoder.flush()) == size
+
+
 def test_frames_of_zstd_follow_one_another() -> None:
     pack = zstandard.ZstdCompressor().compress
     decoder = bounded_decoder("zstd", 6)

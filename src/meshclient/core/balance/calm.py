@@ -81,6 +81,7 @@ class Calm:
         """
         standing, ejections, record = node.standing, self._ejections, node.record
         with self._lock:
+            self._held = True
             calm = not (
                 started < self._born
                 or not node.listed
@@ -89,7 +90,6 @@ class Calm:
                 or ejections.watches_latency
             )
             if calm:
-                self._held = True
                 node.pending -= 1
                 self._load.pending -= 1
                 node.waiting -= 1
@@ -106,8 +106,7 @@ class Calm:
                 if window.failures:
                     node.blame.succeed(window.failures / window.total)
                 ejections.usual *= 1 + USUAL_STEP if latency > ejections.usual else 1 - USUAL_STEP
-                standing.failures = standing.streak = 0
-                self._held = False
+            self._held = False
         if not calm:
             pick = self.pick_of(node, started)
             pick.answer(latency)

@@ -74,6 +74,8 @@ class AsyncDeparture:
             begun.outcome = failed(begun.attempt, trail, failure, stood, limit)
             begun.error = failure
         begun.waited = trail.waited(first.started) + stood
+        if begun.response is not None and connection is not None:
+            begun.waited += clock() - connection.headed_at
         return self._request
 
     def _began(self, marks: Marks | None) -> float:

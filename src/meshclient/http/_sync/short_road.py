@@ -133,7 +133,8 @@ class ShortRoad:
             raise
         now = lane.service.clock()
         began = started if marks is None or marks.began is None else marks.began
-        first.succeeded(outcome, max(0.0, connection.headed_at - began - connection.waited), now)
+        headed = connection.headed_at
+        first.succeeded(outcome, max(0.0, headed - began - connection.waited), now, headed)
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()

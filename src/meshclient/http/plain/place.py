@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
 
-from meshclient.engine.errors import MalformedRequest
 from meshclient.engine.request_head import request_line
 from meshclient.http import innards
 
@@ -67,7 +66,7 @@ class Places:
         self._params = bool(client.params)
 
     def find(self, method: str, url: httpx.URL | str, params: QueryParamTypes | None) -> Place | None:
-        """The place, or None where it takes httpx to say what to do with it."""
+        """The place, or None where it takes httpx to say what to do with it. Raises anything for a wrong URL."""
         if type(url) is str and len(url) <= LONGEST and "/." not in url:
             match = _ABSOLUTE(url)
             if match is not None:
@@ -108,8 +107,5 @@ class Places:
         if merged.scheme not in _SCHEMES or not merged.host or merged.userinfo or (merged.port or 0) > 0xFFFF:
             return None
         target = merged.raw_path
-        try:
-            line = request_line(method.encode("ascii"), target)
-        except MalformedRequest:
-            return None
+        line = request_line(method.encode("ascii"), target)
         return Origin(merged), merged, target.decode("ascii"), line

@@ -225,6 +225,58 @@ def test_redirects_are_followed_as_far_as_httpx_would(blocking: bool) -> None:
     assert sent(take_short=True) == sent(take_short=False)
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+def test_where_nothing_redirects_there_is_nothing_to_follow(blocking: bool) -> None:
+    made = road(blocking=blocking)
+    response = answered(Answer(), made.client)
+    follow: Any = innards.follow if blocking else innards.async_follow
+    assert made.run(follow(made.client, response)) is response
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_what_cannot_be_read_at_the_end_of_redirects_is_closed(blocking: bool) -> None:
+    made = road(blocking=blocking)
+    closed: list[bool] = []
+    made.client.event_hooks = {"response": [_watch(closed) if blocking else _async_watch(closed)]}
+    first = answered(Answer(302, [(b"Location", b"/next")]), road(blocking=blocking).client)
+    made.answers = [Answer(200, [(b"Content-Encoding", b"gzip")], b"nonsense")]
+    follow: Any = innards.follow if blocking else innards.async_follow
+    with pytest.raises(httpx.DecodingError):
+        made.run(follow(made.client, first))
+    assert closed == [True]
+
+
+def _watch(closed: list[bool]) -> Any:
+    def watch(response: httpx.Response) -> None:
+        stream: Any = response.stream
+
+        def close() -> None:
+            closed.append(True)
+
+        stream.close = stream.aclose = close
+
+    return watch
+
+
+def _async_watch(closed: list[bool]) -> Any:
+    async def watch(response: httpx.Response) -> None:
+        stream: Any = response.stream
+
+        async def aclose() -> None:
+            closed.append(True)
+
+        stream.aclose = aclose
+
+    return watch
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_stream_that_has_been_read_cannot_be_read_again(blocking: bool) -> None:
+    stream: Any = answered(Answer(body=b"a"), road(blocking=blocking).client).stream
+    with pytest.raises(httpx.StreamConsumed):
+        stream.__iter__() if blocking else stream.__aiter__()
+
+
 def test_where_a_redirect_leads_is_said_where_it_is_not_followed() -> None:
     response = answered(Answer(302, [(b"Location", b"/next")]))
     assert response.next_request is not None

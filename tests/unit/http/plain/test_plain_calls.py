@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from meshclient.http.plain import body
+from meshclient.http.plain.body import body_of
 from meshclient.http.plain.place import LONGEST, REMEMBERED
 from meshclient.http.plain.request import PlainRequests
 from unit.http.plain.roads import road
@@ -139,6 +141,20 @@ def test_json_that_holds_itself_is_left_to_httpx() -> None:
     assert requests().prepare("POST", URL, json=circle) is None
 
 
+def test_a_default_from_elsewhere_is_a_default() -> None:
+    call = requests(timeout=4).prepare("GET", URL, timeout=type(httpx.USE_CLIENT_DEFAULT)())
+    assert call is not None
+    assert call.timeouts["read"] == 4
+
+
+def test_json_is_encoded_the_same_where_that_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"a": [1, 2.5, None, "\xe4"], "b": {}}
+    compiled = body_of(None, document)
+    monkeypatch.setattr("json.encoder.c_make_encoder", None)
+    monkeypatch.setattr(body, "_json", body._encode())
+    assert body_of(None, document) == compiled
+
+
 def test_equal_calls_are_one_and_each_has_a_request_of_its_own() -> None:
     ours = requests()
     call = ours.prepare("GET", URL)
@@ -167,5 +183,11 @@ def test_no_more_is_remembered_than_was_promised() -> None:
     common = ours._groundwork
     assert common is not None
     assert max(len(common.calls), len(common._places._origins), len(common._fields._known)) <= REMEMBERED
+    many = requests(headers={f"x-{number}": "a" for number in range(13)})
+    for number in range(REMEMBERED + 10):
+        replaced = {f"x-{bit}": "b" for bit in range(13) if number >> bit & 1}
+        assert many.prepare(f"A{number}", URL, headers=replaced) is not None
+    assert many._groundwork is not None
+    assert max(len(many._groundwork._methods), len(many._groundwork._fields._without)) <= REMEMBERED
     assert ours.prepare("GET", "http://orders/" + "a" * 5000) is not None
     assert not any(len(url) > LONGEST for _, url in common.calls)

@@ -97,4 +97,6 @@ def test_headers_that_take_the_place_of_a_clients() -> None:
     ]
     for own in ([("Accept", "a"), ("accept", "b"), ("Host", "own")], {"HOST": "own", "Content-Type": "c"}):
         assert plain_calls(calls, headers=own) == len(calls)
-    assert plain_calls(calls, headers={"X-A": " "}) == 0
+    unfit: list[Any] = [{"X-A": " "}, [("Host", "a"), ("host", "b")], {"Content-Length": "1"}, {"a\n": "b"}]
+    for own in unfit:
+        assert plain_calls(calls, headers=own) == 0
