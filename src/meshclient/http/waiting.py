@@ -109,6 +109,16 @@ def new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:
     return service.watch.wait(stale, None if seconds == inf else seconds)
 
 
+def async_runs() -> bool:
+    """Whether the caller's loop is asyncio's, or one like it: the engine runs on no other."""
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public one raises, which costs more
+
+
+def runs() -> bool:
+    """Blocking calls are made anywhere."""
+    return True
+
+
 def async_here() -> object:
     """What connections belong to: the running loop."""
     return asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from meshclient.http._async.transport import AsyncMeshTransport
 from meshclient.http.innards import async_follow
 from meshclient.http.mocking import async_mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
+from meshclient.http.waiting import async_runs
 from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class AsyncClient(httpx.AsyncClient):
     ) -> httpx.Response:
         """As httpx's; plain calls of services take a shorter way to the same response."""
         road = self._road
-        if road is not None and not async_mocked():
+        if road is not None and not async_mocked() and async_runs():
             call = road.requests.prepare(
                 method,
                 url,

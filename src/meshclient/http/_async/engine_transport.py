@@ -26,6 +26,7 @@ from meshclient.http.engine_targets import Targets
 from meshclient.http.innards import set_decoder
 from meshclient.http.mocking import async_mocked
 from meshclient.http.trail import Trail
+from meshclient.http.waiting import async_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,7 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The response to `request`, with its body yet to be read. Raises httpx's errors."""
-        if async_mocked():
+        if async_mocked() or not async_runs():
             return await self._httpx().handle_async_request(request)
         target, extensions = self._targets.of(request), request.extensions
         trail = Trail(monotonic, extensions.get("trace"))

@@ -15,6 +15,7 @@ from meshclient.http._async.engine_transport import AsyncEngineTransport
 from meshclient.http._async.lane import AsyncLane
 from meshclient.http._async.wire import AsyncRoutedWire
 from meshclient.http.mocking import async_mocked
+from meshclient.http.waiting import async_runs
 
 if TYPE_CHECKING:
     from meshclient.engine.tls import Contexts
@@ -65,7 +66,7 @@ class AsyncLanes:
     def wire(self, service: MeshService, request: httpx.Request) -> AsyncWire:
         """What carries the attempts of a call to `service`."""
         config = service.config
-        if config.engine == "httpx" or async_mocked():
+        if config.engine == "httpx" or async_mocked() or not async_runs():
             return self._httpx()
         if config.http2:
             return self._http2_wire(service)

@@ -18,7 +18,7 @@ from meshclient.http._async.departure import AsyncDeparture
 from meshclient.http._async.engine_network_stream import AsyncConnectionInfo
 from meshclient.http._async.passage import AsyncPassage, async_rest
 from meshclient.http.errors import flavoured
-from meshclient.http.plain.request import PlainRequests
+from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.plain.response import respond
 from meshclient.http.routing import POOL_SHARE, wished
 from meshclient.model.outcome import Kind, classify_status
@@ -53,6 +53,7 @@ class AsyncShortRoad:
     """
 
     def __init__(self, mesh: Mesh, lanes: AsyncLanes, client: httpx.AsyncClient, *, passes: bool) -> None:
+        prepare_the_ground()
         self.requests = PlainRequests(client)
         self._mesh = mesh
         self._lanes = lanes

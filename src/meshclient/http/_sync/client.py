@@ -16,6 +16,7 @@ from meshclient.http._sync.transport import MeshTransport
 from meshclient.http.innards import follow
 from meshclient.http.mocking import mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
+from meshclient.http.waiting import runs
 from meshclient.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Client(httpx.Client):
     ) -> httpx.Response:
         """As httpx's; plain calls of services take a shorter way to the same response."""
         road = self._road
-        if road is not None and not mocked():
+        if road is not None and not mocked() and runs():
             call = road.requests.prepare(
                 method,
                 url,

@@ -16,6 +16,7 @@ from meshclient.http._sync.engine_transport import EngineTransport
 from meshclient.http._sync.lane import Lane
 from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.mocking import mocked
+from meshclient.http.waiting import runs
 
 if TYPE_CHECKING:
     from meshclient.engine.tls import Contexts
@@ -66,7 +67,7 @@ class Lanes:
     def wire(self, service: MeshService, request: httpx.Request) -> Wire:
         """What carries the attempts of a call to `service`."""
         config = service.config
-        if config.engine == "httpx" or mocked():
+        if config.engine == "httpx" or mocked() or not runs():
             return self._httpx()
         if config.http2:
             return self._http2_wire(service)

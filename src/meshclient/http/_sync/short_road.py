@@ -19,7 +19,7 @@ from meshclient.http._sync.departure import Departure
 from meshclient.http._sync.engine_network_stream import ConnectionInfo
 from meshclient.http._sync.passage import Passage, rest
 from meshclient.http.errors import flavoured
-from meshclient.http.plain.request import PlainRequests
+from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.plain.response import respond
 from meshclient.http.routing import POOL_SHARE, wished
 from meshclient.model.outcome import Kind, classify_status
@@ -54,6 +54,7 @@ class ShortRoad:
     """
 
     def __init__(self, mesh: Mesh, lanes: Lanes, client: httpx.Client, *, passes: bool) -> None:
+        prepare_the_ground()
         self.requests = PlainRequests(client)
         self._mesh = mesh
         self._lanes = lanes

@@ -114,5 +114,10 @@ class PlainRequests:
         return groundwork
 
 
+def prepare_the_ground() -> None:
+    """Find out whether plain calls can be made at all: 20 ms once, for which no event loop should stand still."""
+    sound(_trusting)
+
+
 def _trusting(client: httpx.Client) -> PlainRequests:
     return PlainRequests(client, trusting=True)
