@@ -14,7 +14,9 @@ import pytest
 
 import meshclient
 from meshclient.errors import DeadlineExceeded
+from meshclient.http.innards import FilledResponse
 from meshclient.rpc import AsyncChannel, Body, Channel, Reply, StatusError, delete, get, post, service, stub
+from meshclient.rpc.codec.media_type import content_type
 from meshclient.rpc.stub.channels import Channels
 from meshclient.rpc.stub.route import Common
 from unit.http.face import Face, face_fixture, pending  # noqa: F401 - a fixture
@@ -271,6 +273,18 @@ def test_what_a_stubs_own_client_sends_by_itself_is_the_same_on_the_wire(
             server.seen.clear()
     assert seen[0] == seen[1]
     face.close(own)
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/v1/orders/1", "application/json"), ("/v1/none", "")])
+def test_a_content_type_is_read_without_making_the_headers(
+    face: Face, servers: tuple[OrderServer, OrderServer], path: str, expected: str
+) -> None:
+    response = face.run(face.orders(servers[0].url).get(f"http://orders{path}"))
+    assert type(response) is FilledResponse
+    assert content_type(response) == expected
+    assert "headers" not in response.__dict__
+    assert response.headers.get("content-type", "") == expected
+    assert content_type(response) == expected
 
 
 def test_a_refused_connection_is_httpxs_error(

@@ -9,7 +9,7 @@ there is one place where a call's failures are decided. A differential test
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meshclient.core.commands import Attempt
 from meshclient.core.entrance import Stay, refused
@@ -19,6 +19,8 @@ from meshclient.model.report import AttemptReport
 from meshclient.model.snapshot import Failed, Ready
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshclient.core.balance.node import Node
     from meshclient.core.call import Service
     from meshclient.core.circuit import Permit
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
     from meshclient.model.snapshot import Snapshot
 
 
+_F = TypeVar("_F", bound="FirstAttempt")
+
+
 class FirstAttempt:
     """A call that has been let in, and its attempt.
 
     Attributes:
+        service: what is called.
         node: where it goes; None where nothing could be picked the short way: `resume` does it then; and once `attempt`
             has taken it over.
         endpoint: of that node, as it was when chosen.
@@ -40,12 +46,12 @@ class FirstAttempt:
         ended: when its head was here, likewise.
     """
 
-    __slots__ = ("_permit", "_service", "ended", "endpoint", "node", "outcome", "snapshot", "started", "timeout")
+    __slots__ = ("_permit", "ended", "endpoint", "node", "outcome", "service", "snapshot", "started", "timeout")
 
     def __init__(  # noqa: PLR0917 - made for every call, and keywords cost
         self, service: Service, permit: Permit | None, node: Node | None, started: float, timeout: float, at: Snapshot
     ) -> None:
-        self._service = service
+        self.service = service
         self._permit = permit
         self.node = node
         self.endpoint = None if node is None else node.endpoint
@@ -62,7 +68,7 @@ class FirstAttempt:
             now: clock.
             headed: clock when the head was here, if that was before.
         """
-        service, node, endpoint = self._service, self.node, self.endpoint
+        service, node, endpoint = self.service, self.node, self.endpoint
         if node is None or endpoint is None:
             return
         self.ended = now if headed is None else headed
@@ -76,7 +82,7 @@ class FirstAttempt:
     def cancelled(self, now: float) -> None:
         """The caller has given up: everything is handed back without a mark."""
         if self.node is not None:
-            self._service.balancer.pick_of(self.node, self.started).done(CANCELLED, now)
+            self.service.balancer.pick_of(self.node, self.started).done(CANCELLED, now)
         if self._permit is not None:
             self._permit.done(Mark.NEUTRAL, now)
 
@@ -85,7 +91,7 @@ class FirstAttempt:
         node, self.node = self.node, None
         if node is None or self.endpoint is None:
             return None
-        pick = self._service.balancer.pick_of(node, self.started)
+        pick = self.service.balancer.pick_of(node, self.started)
         pick.endpoint = self.endpoint
         return Attempt(1, pick, self.timeout)
 
@@ -101,7 +107,13 @@ class FirstAttempt:
         return AttemptReport(self.endpoint, self.outcome, 0.0, self.ended - self.started)
 
 
-def begin(service: Service, now: float, timeout: float, key: str | None) -> FirstAttempt | None:
+def begin(
+    service: Service,
+    now: float,
+    timeout: float,
+    key: str | None,
+    made: Callable[[Service, Permit | None, Node | None, float, float, Snapshot], _F],
+) -> _F | None:
     """Let a call in and pick its endpoint; None where `exchange` has to, and nothing has been counted then.
 
     Only for calls of services without a limit and without hedging. Raises CircuitOpen.
@@ -111,6 +123,7 @@ def begin(service: Service, now: float, timeout: float, key: str | None) -> Firs
         now: when the call began, in seconds on the service's clock.
         timeout: seconds for the attempt, more than 0.
         key: what a consistent hash goes by.
+        made: the class of what is given back, which may have more to say.
     """
     snapshot = service.snapshot
     answer = snapshot.last if isinstance(snapshot, Failed) else snapshot
@@ -121,7 +134,7 @@ def begin(service: Service, now: float, timeout: float, key: str | None) -> Firs
         raise refused(service, circuit, now)
     service.budget.deposit(now)
     try:
-        return FirstAttempt(service, permit, service.balancer.take(now, key), now, timeout, snapshot)
+        return made(service, permit, service.balancer.take(now, key), now, timeout, snapshot)
     except BaseException:
         # A picker of the user's, for one.
         if permit is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshclient.engine.errors import WireError
+from meshclient.http.engine_errors import outcome_of
 from meshclient.model.outcome import Kind, Outcome, classify_status
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def classify_error(error: Exception, trail: Trail) -> Outcome:
     server was at work. An error of our own in the middle of sending (the caller's body failed) gives the attempt up:
     the server may have seen some of it. Our own engine says the kind itself.
     """
-    if isinstance(error.__cause__, WireError):
-        return Outcome(error.__cause__.kind, detail=_words(error))
+    if (known := outcome_of(error)) is not None:
+        return known
     kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), Kind.LOCAL_ERROR)
     # httpx has one class for "answered nonsense" and "hung up without a word"; only its text tells them apart.
     if kind is Kind.PROTOCOL_ERROR and str(error).startswith("Server disconnected"):
@@ -47,12 +47,8 @@ def classify_error(error: Exception, trail: Trail) -> Outcome:
     # httpx checks the head only after it said that it writes it: LocalProtocolError means that nothing was sent.
     if kind is Kind.LOCAL_ERROR and trail.wrote is not None and not isinstance(error, httpx.LocalProtocolError):
         kind = Kind.CANCELLED
-    return Outcome(kind, detail=_words(error))
-
-
-def _words(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return Outcome(kind, detail=f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def classify_response(response: httpx.Response) -> Outcome:

@@ -87,6 +87,8 @@ class Roster:
         """Forget everything; the services that were in use."""
         with self._lock:
             services = list(self.services.values())
+            for service in services:
+                service.released = True
             self.services.clear()
             self._by_host.clear()
             self.resting.clear()

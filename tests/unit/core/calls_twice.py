@@ -118,7 +118,8 @@ class ShortCourse(Course):
         timeout = min(self.made.attempt_timeout, self.made.deadline.remaining(self.made.started))
         before = None if isinstance(self.service.snapshot, Ready) else self.service.portrait()
         try:
-            first = begin(self.service, self.made.started, timeout, self.made.key) if timeout > 0 else None
+            key, started = self.made.key, self.made.started
+            first = begin(self.service, started, timeout, key, FirstAttempt) if timeout > 0 else None
         except MeshError as error:
             self.error = error
             self.met["refused"] += 1

@@ -70,7 +70,7 @@ def gate(service: Shop) -> Gate:
 
 
 def begun(service: Shop) -> FirstAttempt:
-    first = begin(service, service.clock(), 2.0, None)
+    first = begin(service, service.clock(), 2.0, None, FirstAttempt)
     assert first is not None
     return first
 
@@ -126,7 +126,7 @@ def test_chance_goes_to_the_circuit_before_the_choice() -> None:
 def test_without_a_list_nothing_is_begun_or_counted(snapshot: Snapshot) -> None:
     service = shop(snapshot)
     before = service.portrait()
-    assert begin(service, service.clock(), 2.0, None) is None
+    assert begin(service, service.clock(), 2.0, None, FirstAttempt) is None
     assert service.portrait() == before
     assert gate(service).book == []
 
@@ -141,7 +141,7 @@ def test_the_last_list_will_do_while_a_registry_is_away() -> None:
 def test_a_call_that_is_refused() -> None:
     service = shop(circuit=Door(shut=True))
     with pytest.raises(CircuitOpen, match="calls to 'orders' are refused: of the weather") as caught:
-        begin(service, service.clock(), 2.0, None)
+        begin(service, service.clock(), 2.0, None, FirstAttempt)
     assert caught.value.retry_after == 3.0
     assert service.events == [CallRejected("orders", "circuit_open", "of the weather")]
     # It earns no repeats for those that are sent.
@@ -256,7 +256,7 @@ def test_a_call_whose_picker_fails_hands_its_permit_back() -> None:
     service = shop()
     service.balancer._picker = Broken()
     with pytest.raises(ZeroDivisionError):
-        begin(service, service.clock(), 2.0, None)
+        begin(service, service.clock(), 2.0, None, FirstAttempt)
     assert gate(service).inside == 0
 
 

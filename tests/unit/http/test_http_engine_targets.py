@@ -66,5 +66,5 @@ def test_trust_is_made_once_and_when_it_is_needed() -> None:
 
 
 def test_other_protocols_are_refused() -> None:
-    with pytest.raises(httpx.UnsupportedProtocol, match="'ftp' is no protocol"):
+    with pytest.raises(httpx.UnsupportedProtocol, match="unsupported protocol 'ftp://'"):
         of("ftp://orders")

@@ -121,19 +121,15 @@ class AsyncConnection(Exchange):
         """
         self.closed_because = self.closed_because or "its loop ended"
         transport, sock = self._transport, self._sock
-        if self.over or transport is None:
-            sock.close()
-            return
-        inner = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
-        if hasattr(inner, "_sock"):
-            # asyncio: it would warn that nobody closed it, which its loop no longer lets anybody do.
-            transport.__dict__["_closed"] = True
-            inner._sock = None  # noqa: SLF001
-        elif not ours:
-            _INHERITED.append(transport)
-        if ours:
-            sock.close()
-        elif sock.fileno() >= 0:
+        if not self.over and transport is not None:
+            inner = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
+            if hasattr(inner, "_sock"):
+                # asyncio: it would warn that nobody closed it, which its loop no longer lets anybody do.
+                transport.__dict__["_closed"] = True
+                inner._sock = None  # noqa: SLF001
+            elif not ours:
+                _INHERITED.append(transport)
+        if sock.fileno() >= 0:
             os.close(sock.detach())
 
     def _release_oddly(self) -> None:

@@ -133,9 +133,8 @@ class Wire(ResponseReader):
     def _read(self, began: float) -> None:
         """The next piece, which is waited for since `began`."""
         end = min(self._then, self._then if self.headed else self._due, began + self._gap)
-        now = began
         while True:
-            rest = end - now
+            rest = end - self.clock()
             if rest <= 0.0:
                 raise self._late()
             if self._limit > rest + LATE or self._limit < rest * EARLY:
@@ -143,10 +142,10 @@ class Wire(ResponseReader):
             try:
                 piece = self._recv(READ)
             except (BlockingIOError, TimeoutError):
-                now = self.clock()
-            else:
-                self._arrived(piece)
-                return
+                # The limit may have been shorter than the rest.
+                continue
+            self._arrived(piece)
+            return
 
     def _listen(self) -> None:
         piece = self._line.read_now()

@@ -34,6 +34,7 @@ class AsyncLanes:
 
     Attributes:
         tls: likewise.
+        known: those that have been gone, by scheme and host.
         engine: keeps the connections to hosts that are no service.
         passthrough: sends requests to those.
     """
@@ -51,16 +52,16 @@ class AsyncLanes:
         pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
         self.engine = AsyncEngine(pool=pool)
         self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(self.engine, tls=self.tls)
-        self._lanes: dict[tuple[str, str], AsyncLane] = {}
+        self.known: dict[tuple[str, str], AsyncLane] = {}
         self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, AsyncEngine] = {}
         self._http2: dict[str, AsyncRoutedWire] = {}
 
     def find(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
         """The way to `service` for requests with this scheme and host."""
-        lane = self._lanes.get((scheme, host))
+        lane = self.known.get((scheme, host))
         if lane is None or lane.service is not service:
-            lane = self._lanes[scheme, host] = self._open(service, scheme, host)
+            lane = self.known[scheme, host] = self._open(service, scheme, host)
         return lane
 
     def wire(self, service: MeshService, request: httpx.Request) -> AsyncWire:
@@ -75,7 +76,7 @@ class AsyncLanes:
     async def aclose(self) -> None:
         """Close all connections; calls that follow open new ones."""
         engines, self._engines = self._engines, {}
-        self._lanes.clear()
+        self.known.clear()
         for engine in engines.values():
             await engine.aclose()
         await self.engine.aclose()

@@ -35,6 +35,7 @@ class Lanes:
 
     Attributes:
         tls: likewise.
+        known: those that have been gone, by scheme and host.
         engine: keeps the connections to hosts that are no service.
         passthrough: sends requests to those.
     """
@@ -52,16 +53,16 @@ class Lanes:
         pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
         self.engine = Engine(pool=pool)
         self.passthrough: httpx.BaseTransport = EngineTransport(self.engine, tls=self.tls)
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self.known: dict[tuple[str, str], Lane] = {}
         self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, Engine] = {}
         self._http2: dict[str, RoutedWire] = {}
 
     def find(self, service: MeshService, scheme: str, host: str) -> Lane:
         """The way to `service` for requests with this scheme and host."""
-        lane = self._lanes.get((scheme, host))
+        lane = self.known.get((scheme, host))
         if lane is None or lane.service is not service:
-            lane = self._lanes[scheme, host] = self._open(service, scheme, host)
+            lane = self.known[scheme, host] = self._open(service, scheme, host)
         return lane
 
     def wire(self, service: MeshService, request: httpx.Request) -> Wire:
@@ -76,7 +77,7 @@ class Lanes:
     def close(self) -> None:
         """Close all connections; calls that follow open new ones."""
         engines, self._engines = self._engines, {}
-        self._lanes.clear()
+        self.known.clear()
         for engine in engines.values():
             engine.close()
         self.engine.close()

@@ -16,8 +16,8 @@ from meshclient.engine.errors import WireError
 from meshclient.engine.marks import Marks
 from meshclient.errors import CircuitOpen, MeshError
 from meshclient.http._sync.departure import Departure
-from meshclient.http._sync.engine_network_stream import ConnectionInfo
 from meshclient.http._sync.passage import Passage, rest
+from meshclient.http._sync.story import Story
 from meshclient.http.errors import flavoured
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.plain.response import respond
@@ -30,15 +30,14 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from meshclient.core.balance.node import Node
-    from meshclient.core.first_attempt import FirstAttempt
-    from meshclient.engine.blocking.connection import Connection
     from meshclient.http._sync.lane import Lane
     from meshclient.http._sync.lanes import Lanes
     from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
-    from meshclient.mesh import Mesh, MeshService
+    from meshclient.mesh import Mesh
 
+# Hosts that are no service; what a mesh takes for one does not change.
+_REMEMBERED = 1024
 # A user who sets one of the mesh's own headers means to replace it.
 _OWN_HEADERS = b"\r\nmesh-"
 
@@ -60,67 +59,56 @@ class ShortRoad:
         self._lanes = lanes
         self._passage = Passage(lanes.engine, lanes.tls, client) if passes else None
         self._client = client
-        self._timeouts: Mapping[str, float | None] = {}
-        self._given: Mapping[str, float | None] = {}
+        self._hosts: set[tuple[str, str]] = set()
+        self._hear({})
 
-    def send(self, call: PlainCall) -> httpx.Response | httpx.Request | None:
+    def send(  # noqa: C901, PLR0911, PLR0912 - a frame of its own for each step would cost every call
+        self, call: PlainCall
+    ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
 
         Raises ConfigError for what the call asks, and CircuitOpen.
         """
-        try:
-            service = self._mesh.service_of(call.scheme, call.host)
-        except MeshError:
-            # httpx's road finds out again, and says so in full.
-            return None
-        if service is None:
-            return None if self._passage is None else self._passage.send(call)
-        if _OWN_HEADERS in call.head:
-            return None
-        lane = self._lanes.find(service, call.scheme, call.host)
-        if not lane.plain:
+        host = (call.scheme, call.host)
+        lane = self._lanes.known.get(host)
+        if (lane is None or lane.service.released) and (lane := self._look_up(host)) is None:
+            passage = self._passage if host in self._hosts else None
+            return None if passage is None else passage.send(call)
+        if not lane.plain or _OWN_HEADERS in call.head:
             return None
         options = lane.options(call)
-        deadline, timeout = options.deadline, options.attempt_timeout
-        if deadline is not None and deadline < timeout:
-            timeout = deadline
+        timeout, then, service = options.attempt_timeout, inf, lane.service
+        service.used = started = service.clock()
+        if options.deadline is not None:
+            then = started + options.deadline
+            timeout = min(timeout, options.deadline)
         if options.retry.retry is not None or timeout <= 0:
             return None
-        started = service.clock()
         try:
-            first = begin(service, started, timeout, options.key)
+            first = begin(service, started, timeout, options.key, Story)
         except CircuitOpen as error:
-            report = CallReport(service.name, (), service.snapshot_report(), deadline)
+            report = CallReport(service.name, (), service.snapshot_report(), options.deadline)
             raise flavoured(error, report, call.request()) from None
         if first is None:
             return None
-        node = first.node
-        if node is None:
+        endpoint = first.endpoint
+        if endpoint is None:
             return Departure(call, lane, options, first).unsent()
-        return self._attempt(call, lane, options, first, node)
-
-    def _attempt(
-        self, call: PlainCall, lane: Lane, options: CallOptions, first: FirstAttempt, node: Node
-    ) -> httpx.Response | httpx.Request:
-        started, timeout = first.started, first.timeout
         due = started + timeout
-        then = inf if options.deadline is None else started + options.deadline
         if call.timeouts is not self._timeouts:
-            self._timeouts, self._given = call.timeouts, wished(call.timeouts)
-        given = self._given
-        gap = given.get("read") or inf if given else inf
+            self._hear(call.timeouts)
         connection, marks = None, None
         try:
-            pool = lane.pool(node.endpoint)
+            pool = lane.pool(endpoint)
             connection = pool.take()
             if connection is None:
                 marks = Marks()
-                connection = pool.acquire(*_patience(first, options, given), marks, due)
+                connection = pool.acquire(*self._patience(first, options), marks, due)
             connection.exchange(
                 call.head + lane.marks(timeout, chained=options.chained) + call.content,
                 due,
                 then,
-                gap=gap,
+                gap=self._gap,
                 bodiless=call.method == "HEAD",
             )
             outcome = classify_status(connection.status)
@@ -130,43 +118,40 @@ class ShortRoad:
         except WireError as error:
             return Departure(call, lane, options, first).failed(connection, marks, error)
         except BaseException:
-            first.cancelled(lane.service.clock())
+            first.cancelled(service.clock())
             raise
-        now = lane.service.clock()
-        began = started if marks is None or marks.began is None else marks.began
-        headed = connection.headed_at
-        first.succeeded(outcome, max(0.0, headed - began - connection.waited), now, headed)
+        now, headed = service.clock(), connection.headed_at
+        latency = headed - (started if marks is None or marks.began is None else marks.began) - connection.waited
+        first.succeeded(outcome, latency if latency > 0 else 0.0, now, headed)
+        first.deadline, first.connection = options.deadline, connection
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()
-        story = _Story(lane.service, first, options.deadline, connection)
-        return respond(call, status, reason, version, headers, body, now - started, story, self._client, lane.most)
+        return respond(call, status, reason, version, headers, body, now - started, first, self._client, lane.most)
 
+    def _look_up(self, host: tuple[str, str]) -> Lane | None:
+        """The lane of a service; None where there is none, or it cannot be told: httpx's road finds that out again."""
+        if host in self._hosts:
+            return None
+        try:
+            service = self._mesh.service_of(*host)
+        except MeshError:
+            return None
+        if service is not None:
+            return self._lanes.find(service, *host)
+        if len(self._hosts) >= _REMEMBERED:
+            self._hosts.clear()
+        self._hosts.add(host)
+        return None
 
-class _Story:
-    """What ``response.extensions`` says beyond httpx's own, told when somebody asks."""
+    def _hear(self, timeouts: Mapping[str, float | None]) -> None:
+        """Take in httpx's timeouts, which seldom change from call to call."""
+        self._given = wished(timeouts)
+        self._gap = self._given.get("read") or inf
+        self._timeouts = timeouts
 
-    __slots__ = ("_connection", "_deadline", "_first", "_service")
-
-    def __init__(
-        self, service: MeshService, first: FirstAttempt, deadline: float | None, connection: Connection
-    ) -> None:
-        self._connection = connection
-        self._service = service
-        self._first = first
-        self._deadline = deadline
-
-    def __call__(self) -> dict[str, object]:
-        first, service = self._first, self._service
-        report = first.report()
-        left = None if self._deadline is None else max(0.0, self._deadline - (first.ended - first.started))
-        snapshot = service.snapshot_report(first.snapshot, first.ended)
-        story = CallReport(service.name, () if report is None else (report,), snapshot, left)
-        return {"network_stream": ConnectionInfo(self._connection), "mesh": story}
-
-
-def _patience(first: FirstAttempt, options: CallOptions, given: Mapping[str, float | None]) -> tuple[float, float]:
-    """Until when to wait for a connection, and how many seconds one that is opened may take."""
-    pool, connect = POOL_SHARE * first.timeout, min(options.connect_timeout, first.timeout)
-    pool, connect = min(pool, given.get("pool") or pool), min(connect, given.get("connect") or connect)
-    return first.started + pool, connect
+    def _patience(self, first: Story, options: CallOptions) -> tuple[float, float]:
+        """Until when to wait for a connection, and how many seconds one that is opened may take."""
+        pool, connect, given = POOL_SHARE * first.timeout, min(options.connect_timeout, first.timeout), self._given
+        pool, connect = min(pool, given.get("pool") or pool), min(connect, given.get("connect") or connect)
+        return first.started + pool, connect

@@ -13,7 +13,7 @@ from meshclient.engine.aio.dial import STAGGER, dial, interleaved, literal
 from meshclient.engine.aio.engine import AsyncEngine
 from meshclient.engine.errors import ConnectFailed
 from meshclient.engine.target import Target
-from unit.engine.aio.wire import call, descriptors, now
+from unit.engine.aio.wire import call, descriptors, now, until
 from unit.http.rawserver import OK, RawServer, always, refusing
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ def test_a_race_that_is_cancelled_leaves_nothing(run: Run) -> None:
             before = descriptors()
             names = Names((V4, ("127.0.0.1", one)), (V4, ("127.0.0.1", two)))
             task = asyncio.create_task(dial(names, Target("orders.test", 80)))  # type: ignore[arg-type]
-            while len(names.tried) < 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: len(names.tried) == 2)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import pytest
 import uvloop
@@ -16,7 +17,7 @@ from meshclient.engine.aio.engine import AsyncEngine
 from meshclient.engine.errors import WireError
 from meshclient.engine.sweep import LINGER, sweep
 from meshclient.engine.target import Target
-from unit.engine.aio.wire import BOUND, GET, call, connected, descriptors, soon, until
+from unit.engine.aio.wire import BOUND, GET, call, connected, descriptors, holding, soon, until
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 def closed(server: RawServer) -> bool:
     """Whether all its clients are gone."""
     return not any(thread.is_alive() for thread in server._threads)
+
+
+def ended(pid: int, statuses: list[int]) -> bool:
+    """Whether a child is; its exit status is added."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    if found == pid:
+        statuses.append(os.waitstatus_to_exitcode(status))
+    return found == pid
+
+
+def still_open(number: int, inode: int) -> bool:
+    try:
+        return os.fstat(number).st_ino == inode
+    except OSError:
+        return False
 
 
 def test_each_loop_has_connections_of_its_own(run: Run) -> None:
@@ -47,7 +63,8 @@ def test_each_loop_has_connections_of_its_own(run: Run) -> None:
 
 def test_a_loop_that_ends_takes_what_is_under_way_with_it(run: Run) -> None:
     engine = AsyncEngine()
-    with RawServer(lambda connection: connection.sock.recv(1000) and None) as server:  # type: ignore[func-returns-value]
+    over = threading.Event()
+    with RawServer(holding(over)) as server:
         target = Target("127.0.0.1", server.port)
 
         async def main() -> None:
@@ -57,6 +74,8 @@ def test_a_loop_that_ends_takes_what_is_under_way_with_it(run: Run) -> None:
         before = descriptors()
         run(main())
         gc.collect()
+        over.set()
+        # The server's end is still there.
         assert descriptors() <= before + 1
 
 
@@ -151,13 +170,13 @@ def test_an_engine_may_be_collected_by_another_thread(run: Run) -> None:
 def test_an_engine_may_be_collected_after_its_loop(run: Run) -> None:
     with RawServer(always(OK)) as server:
         target = Target("127.0.0.1", server.port)
-        engine = AsyncEngine()
+        engines = [AsyncEngine()]
 
         async def main() -> None:
-            await call(engine.pool(target))
+            await call(engines[0].pool(target))
 
         run(main())
-        del engine
+        engines.clear()
         gc.collect()
 
 
@@ -187,8 +206,6 @@ def test_a_loop_that_is_closed_without_notice_is_forgotten_silently(first: str) 
 
 
 def test_a_closed_loop_is_not_kept(run: Run) -> None:
-    from weakref import ref
-
     engine = AsyncEngine()
     with RawServer(always(OK)) as server:
         target = Target("127.0.0.1", server.port)
@@ -210,10 +227,11 @@ def test_no_timer_is_left(run: Run) -> None:
             engine = AsyncEngine()
             pool = engine.pool(Target("127.0.0.1", server.port))
             await call(pool)
-            assert pool._pools._timer is not None
+            timer = pool._pools._timer
+            assert timer is not None
             assert sweep()._ticking
             await engine.aclose()
-            assert pool._pools._timer is None
+            assert timer.cancelled()
             await until(lambda: not sweep()._ticking, BOUND + LINGER)
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -236,6 +254,7 @@ def test_a_forked_process_leaves_its_parents_connections_alone(runner: Run) -> N
             pool = engine.pool(target)
             await asyncio.gather(*(call(pool) for _ in range(3)))
             kept = set(pool._pools.connections)
+            files = [(number, os.fstat(number).st_ino) for number in [one._sock.fileno() for one in kept]]
             with warnings.catch_warnings():
                 # Python 3.12 warns that the servers' threads are not there afterwards.
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -248,15 +267,12 @@ def test_a_forked_process_leaves_its_parents_connections_alone(runner: Run) -> N
                     gc.collect()
                     asyncio.run(child())
                     gc.collect()
-                    status = 0
+                    status = 2 if any(still_open(number, inode) for number, inode in files) else 0
                 finally:
                     os._exit(status)
-            ended = False
-            while not ended:
-                found, status = os.waitpid(pid, os.WNOHANG)
-                ended = found == pid
-                await asyncio.sleep(0.01)
-            assert os.waitstatus_to_exitcode(status) == 0
+            statuses: list[int] = []
+            await until(lambda: ended(pid, statuses))
+            assert statuses == [0]
             assert server.connections == 5
             assert pool._pools.connections == kept
             assert await asyncio.gather(*(call(pool) for _ in range(3))) == [(200, b"ok")] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,25 @@ def test_a_place_that_is_free_again_goes_to_who_waits(run: Run, how: str) -> Non
                 assert second is not first
                 second.abandon("it is enough")
                 assert (pool.open, pool.share.open) == (0, 0)
+
+    run(main())
+
+
+def test_a_second_release_takes_nothing_from_who_has_it_next(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port, pool=PoolLimits(per_endpoint=1)) as pool:
+                first = await connected(pool)
+                waiting = asyncio.create_task(connected(pool))
+                await until(lambda: pool in pool.share.waiting)
+                await first.exchange(GET, soon())
+                first.release()
+                first.release()
+                assert pool.take() is None
+                assert await waiting is first
+                assert (pool.open, pool.share.idle) == (1, 0)
+                first.abandon("it is enough")
+                assert (pool.open, pool.share.idle) == (0, 0)
 
     run(main())
 
@@ -210,20 +230,50 @@ def test_a_retired_endpoint_keeps_nothing(run: Run) -> None:
             idle.release()
             engine.retire([target], "invoices")
             await asyncio.sleep(0.01)
-            assert not idle.closed_because
+            assert pool.share.idle == 1
             engine.retire([target], "orders")
-            await until(lambda: bool(idle.closed_because))
-            assert not busy.closed_because
+            await until(lambda: pool.share.idle == 0)
             await busy.exchange(GET, soon())
             assert busy.take() == b"ok"
             busy.release()
-            assert idle.closed_because == busy.closed_because == "its endpoint was taken out"
+            assert [one.closed_because for one in (idle, busy)] == ["its endpoint was taken out"] * 2
             assert pool.open == 0
             # It comes back.
             again = engine.pool(target, "orders")
             assert await call(again) == await call(again) == (200, b"ok")
             assert server.connections == 3
             await engine.aclose()
+
+    run(main())
+
+
+def test_a_connection_that_was_being_opened_is_not_kept_either(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            engine = AsyncEngine()
+            target = Target("localhost", server.port)
+            pool = engine.pool(target)
+            opening = asyncio.create_task(connected(pool))
+            await until(lambda: pool.open == 1)
+            engine.retire([target])
+            connection = await opening
+            await connection.exchange(GET, soon())
+            connection.release()
+            assert connection.closed_because == "its endpoint was taken out"
+            await engine.aclose()
+
+    run(main())
+
+
+def test_equal_targets_have_one_pool_in_each_share(run: Run) -> None:
+    async def main() -> None:
+        engine = AsyncEngine()
+        one, two = Target("127.0.0.1", 1), Target("127.0.0.1", 1)
+        assert engine.pool(one) is engine.pool(one) is engine.pool(two)
+        assert engine.pool(one, "orders") is engine.pool(two, "orders") is not engine.pool(one)
+        assert engine.pool(one, "orders") is engine.pool(one, "orders")
+        assert engine.pool(Target("127.0.0.1", 2)) is not engine.pool(one)
+        await engine.aclose()
 
     run(main())
 
@@ -289,8 +339,6 @@ def test_connecting_is_limited_in_time(run: Run) -> None:
     async def main() -> None:
         with RawServer(always(OK)) as server:
             # Nobody accepts what goes beyond the backlog.
-            import socket
-
             with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
                 held = []
                 for _ in range(4):

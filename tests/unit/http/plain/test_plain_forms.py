@@ -71,8 +71,8 @@ def test_parameters_beside_a_query() -> None:
     ]
     urls = ["/x", "http://orders/x", "http://orders/x?y=z", "/x?y=z#f", "http://orders", "/../x?y"]
     calls = [{"method": "GET", "url": url, "params": params} for url, params in product(urls, given)]
-    for own in (None, {"own": 1}, "own=2&a=3"):
-        assert plain_calls(calls, base_url="http://base/p", params=own) == len(calls)
+    for own, base in product((None, {"own": 1}, "own=2&a=3"), ("http://base/p", "http://base/p?q")):
+        assert plain_calls(calls, base_url=base, params=own) == len(calls)
 
 
 @pytest.mark.parametrize("kind", [dict, list, tuple, httpx.Headers])

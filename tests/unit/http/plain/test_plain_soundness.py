@@ -53,6 +53,20 @@ def _elsewhere(kind: type, name: str) -> Callable[[pytest.MonkeyPatch], None]:
     return patch
 
 
+def _less(monkeypatch: pytest.MonkeyPatch) -> None:
+    init = httpx.Response.__init__
+
+    def poorer(self: Any, *arguments: Any, **keywords: Any) -> None:
+        init(self, *arguments, **keywords)
+        del self.next_request
+
+    monkeypatch.setattr(httpx.Response, "__init__", poorer)
+
+
+def _told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx.AsyncClient, "timeout", property(lambda self: httpx.Timeout(self._timeout)))
+
+
 def _headers_in_other_order(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare = httpx.Request._prepare
 
@@ -81,6 +95,8 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a body that is kept elsewhere": _elsewhere(httpx.Request, "_content"),
     "a client's headers that are kept elsewhere": _elsewhere(httpx.Client, "_headers"),
     "a client's timeout that is kept elsewhere": _elsewhere(httpx.AsyncClient, "_timeout"),
+    "a response that has less": _less,
+    "a setting that is not what it is told to be": _told_otherwise,
     "another order of headers": _headers_in_other_order,
     "another encoding of JSON": _other_body,
 }
