@@ -211,6 +211,7 @@ class ResponseReader:
 
     def _bound(self, size: int) -> None:
         if size > self._limits.head:
+            self.headed = False
             raise MalformedResponse(f"its head is larger than {self._limits.head} bytes")
 
     def on_head(self) -> None:
@@ -243,6 +244,7 @@ class ResponseReader:
         if not self._chunked:
             self._chunked = True
             self._fault = self._fault or rules.coding_fault(self.headers)
+            self.headed = not self._fault
 
     def on_body(self, part: bytes) -> None:  # noqa: D102
         self.received = received = self.received + len(part)
@@ -279,6 +281,8 @@ class ResponseReader:
             self._fault = rules.coding_fault(headers)
             # A coding in HTTP/1.0 may be some proxy's misunderstanding (RFC 9112 section 6.1).
             self._keeps = self._keeps and (self.version == "1.1" or not rules.coded(headers))
+        # A head that is none is not here.
+        self.headed = not self._fault
 
     def _go_on(self) -> None:
         """An interim response (RFC 9110 section 15.2): the final one follows."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PERIOD = 0.01
-# Seconds late that any timer may be.
-TOLERANCE = 0.01
+# Seconds late that any timer may be, on a machine that has others to do.
+TOLERANCE = 0.02
 # Seconds after the last thing under way for which the timer goes on, so that it is not started for each call.
 LINGER = 1.0
 # Seconds for what has arrived meanwhile to be read, after a limit was reached late. Reading takes a few turns.

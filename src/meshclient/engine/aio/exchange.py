@@ -129,7 +129,8 @@ class Exchange(ResponseReader, asyncio.Protocol):
         except BaseException as error:
             self._interrupted(error)
             raise
-        if self._failure is not None:
+        # What is wrong with a body is for whoever reads it, whatever came together.
+        if self._failure is not None and (whole or not self.headed):
             raise self._ended()
 
     async def write(self, data: bytes) -> None:

@@ -45,9 +45,7 @@ class Share:
     def make_room(self) -> None:
         """Close the connection that has been idle for longest, if all that may be open are."""
         if self.open >= self.total:
-            serving, self._serving = self._serving, True
             self.evict(f"another endpoint needed its place among {self.total}")
-            self._serving = serving
 
     def evict(self, why: str) -> None:
         """Close the connection that has been idle for longest."""
@@ -58,7 +56,7 @@ class Share:
     def serve(self) -> None:
         """Give what is free to those who have waited for longest, and can use it."""
         if self._serving:
-            # What is free now has been freed for somebody, or is seen to in the next round.
+            # What is free in the middle of that has been freed for somebody, or is seen to in the next round.
             return
         self._serving = True
         while ready := [pool for pool in self.waiting if pool.servable()]:

@@ -49,7 +49,8 @@ class AsyncPassage:
         One that may be executed twice is sent again where its connection turns out to have been closed before.
         """
         pool, timeouts = self._pool(call), call.timeouts
-        gap, began, stale = timeouts["read"] or inf, monotonic(), 0
+        read, began, stale = timeouts["read"], monotonic(), 0
+        gap = inf if read is None else read
         while True:
             try:
                 connection = pool.take()

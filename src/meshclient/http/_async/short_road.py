@@ -20,7 +20,7 @@ from meshclient.http._async.story import AsyncStory
 from meshclient.http.errors import flavoured
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.plain.response import respond
-from meshclient.http.routing import POOL_SHARE, wished
+from meshclient.http.wishes import Wishes
 from meshclient.model.outcome import Kind, classify_status
 from meshclient.model.report import CallReport
 
@@ -31,14 +31,11 @@ if TYPE_CHECKING:
 
     from meshclient.http._async.lane import AsyncLane
     from meshclient.http._async.lanes import AsyncLanes
-    from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import Mesh
 
 # Hosts that are no service; what a mesh takes for one does not change.
 _REMEMBERED = 1024
-# A user who sets one of the mesh's own headers means to replace it.
-_OWN_HEADERS = b"\r\nmesh-"
 
 
 class AsyncShortRoad:
@@ -59,9 +56,9 @@ class AsyncShortRoad:
         self._passage = AsyncPassage(lanes.engine, lanes.tls, client) if passes else None
         self._client = client
         self._hosts: set[tuple[str, str]] = set()
-        self._hear({})
+        self._given = Wishes({})
 
-    async def send(  # noqa: C901 - a frame of its own for each step would cost every call
+    async def send(
         self, call: PlainCall
     ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
@@ -73,7 +70,7 @@ class AsyncShortRoad:
         if (lane is None or lane.service.released) and (lane := self._look_up(host)) is None:
             passage = self._passage if host in self._hosts else None
             return None if passage is None else await passage.send(call)
-        if not lane.plain or _OWN_HEADERS in call.head:
+        if not lane.plain:
             return None
         options = lane.options(call)
         timeout, then, service = options.attempt_timeout, inf, lane.service
@@ -94,20 +91,20 @@ class AsyncShortRoad:
         if endpoint is None:
             return AsyncDeparture(call, lane, options, first).unsent()
         due = started + timeout
-        if call.timeouts is not self._timeouts:
-            self._hear(call.timeouts)
+        given = self._given if call.timeouts is self._given.timeouts else self._hear(call.timeouts)
         connection, marks = None, None
         try:
             pool = lane.pool(endpoint)
             connection = pool.take()
             if connection is None:
                 marks = Marks()
-                connection = await pool.acquire(*self._patience(first, options), marks, due)
+                until, connect = given.patience(first, options)
+                connection = await pool.acquire(until, connect, marks, due)
             await connection.exchange(
                 call.head + lane.marks(timeout, chained=options.chained) + call.content,
                 due,
                 then,
-                gap=self._gap,
+                gap=given.read,
                 bodiless=call.method == "HEAD",
             )
             outcome = classify_status(connection.status)
@@ -143,14 +140,7 @@ class AsyncShortRoad:
         self._hosts.add(host)
         return None
 
-    def _hear(self, timeouts: Mapping[str, float | None]) -> None:
+    def _hear(self, timeouts: Mapping[str, float | None]) -> Wishes:
         """Take in httpx's timeouts, which seldom change from call to call."""
-        self._given = wished(timeouts)
-        self._gap = self._given.get("read") or inf
-        self._timeouts = timeouts
-
-    def _patience(self, first: AsyncStory, options: CallOptions) -> tuple[float, float]:
-        """Until when to wait for a connection, and how many seconds one that is opened may take."""
-        pool, connect, given = POOL_SHARE * first.timeout, min(options.connect_timeout, first.timeout), self._given
-        pool, connect = min(pool, given.get("pool") or pool), min(connect, given.get("connect") or connect)
-        return first.started + pool, connect
+        self._given = heard = Wishes(timeouts)
+        return heard

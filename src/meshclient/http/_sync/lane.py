@@ -68,8 +68,8 @@ class Lane:
         self._warm = service.config.connections.warm
         self._usual: dict[str, CallOptions] = {}
         self._particular = service.routed or service.hash_key is not None
-        self._seconds = -1.0
-        self._mark = b""
+        # Replaced as a whole: threads share it.
+        self._mark = (-1.0, b"")
         service.follow(self)
 
     def pool(self, endpoint: Endpoint) -> Pool:
@@ -124,11 +124,12 @@ class Lane:
 
     def marks(self, seconds: float, *, chained: bool) -> bytes:
         """The header lines that tell the server how long it may take, and the end of the head."""
-        if seconds != self._seconds:
+        known, mark = self._mark
+        if seconds != known:
             line = f"{TIMEOUT_HEADER}: {format_timeout(seconds)}\r\n" if seconds < inf else ""
-            self._mark = f"{line}\r\n".encode()
-            self._seconds = seconds
-        return _CHAINED + self._mark if chained else self._mark
+            mark = f"{line}\r\n".encode()
+            self._mark = (seconds, mark)
+        return _CHAINED + mark if chained else mark
 
     def follow(self, removed: Collection[Endpoint], added: Collection[Endpoint]) -> None:
         """The list is another: connections to endpoints that are gone end, idle ones at once. From any thread."""

@@ -21,7 +21,7 @@ from meshclient.http._sync.story import Story
 from meshclient.http.errors import flavoured
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.plain.response import respond
-from meshclient.http.routing import POOL_SHARE, wished
+from meshclient.http.wishes import Wishes
 from meshclient.model.outcome import Kind, classify_status
 from meshclient.model.report import CallReport
 
@@ -32,14 +32,11 @@ if TYPE_CHECKING:
 
     from meshclient.http._sync.lane import Lane
     from meshclient.http._sync.lanes import Lanes
-    from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import Mesh
 
 # Hosts that are no service; what a mesh takes for one does not change.
 _REMEMBERED = 1024
-# A user who sets one of the mesh's own headers means to replace it.
-_OWN_HEADERS = b"\r\nmesh-"
 
 
 class ShortRoad:
@@ -60,9 +57,9 @@ class ShortRoad:
         self._passage = Passage(lanes.engine, lanes.tls, client) if passes else None
         self._client = client
         self._hosts: set[tuple[str, str]] = set()
-        self._hear({})
+        self._given = Wishes({})
 
-    def send(  # noqa: C901, PLR0911, PLR0912 - a frame of its own for each step would cost every call
+    def send(  # noqa: C901 - a frame of its own for each step would cost every call
         self, call: PlainCall
     ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
@@ -74,7 +71,7 @@ class ShortRoad:
         if (lane is None or lane.service.released) and (lane := self._look_up(host)) is None:
             passage = self._passage if host in self._hosts else None
             return None if passage is None else passage.send(call)
-        if not lane.plain or _OWN_HEADERS in call.head:
+        if not lane.plain:
             return None
         options = lane.options(call)
         timeout, then, service = options.attempt_timeout, inf, lane.service
@@ -95,20 +92,20 @@ class ShortRoad:
         if endpoint is None:
             return Departure(call, lane, options, first).unsent()
         due = started + timeout
-        if call.timeouts is not self._timeouts:
-            self._hear(call.timeouts)
+        given = self._given if call.timeouts is self._given.timeouts else self._hear(call.timeouts)
         connection, marks = None, None
         try:
             pool = lane.pool(endpoint)
             connection = pool.take()
             if connection is None:
                 marks = Marks()
-                connection = pool.acquire(*self._patience(first, options), marks, due)
+                until, connect = given.patience(first, options)
+                connection = pool.acquire(until, connect, marks, due)
             connection.exchange(
                 call.head + lane.marks(timeout, chained=options.chained) + call.content,
                 due,
                 then,
-                gap=self._gap,
+                gap=given.read,
                 bodiless=call.method == "HEAD",
             )
             outcome = classify_status(connection.status)
@@ -144,14 +141,7 @@ class ShortRoad:
         self._hosts.add(host)
         return None
 
-    def _hear(self, timeouts: Mapping[str, float | None]) -> None:
+    def _hear(self, timeouts: Mapping[str, float | None]) -> Wishes:
         """Take in httpx's timeouts, which seldom change from call to call."""
-        self._given = wished(timeouts)
-        self._gap = self._given.get("read") or inf
-        self._timeouts = timeouts
-
-    def _patience(self, first: Story, options: CallOptions) -> tuple[float, float]:
-        """Until when to wait for a connection, and how many seconds one that is opened may take."""
-        pool, connect, given = POOL_SHARE * first.timeout, min(options.connect_timeout, first.timeout), self._given
-        pool, connect = min(pool, given.get("pool") or pool), min(connect, given.get("connect") or connect)
-        return first.started + pool, connect
+        self._given = heard = Wishes(timeouts)
+        return heard

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
 
+from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER
 from meshclient.http.plain.place import REMEMBERED
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ Fields: TypeAlias = tuple[bytes, bytes, bool, "list[tuple[bytes, bytes]]"]
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # What both httpx's writer (h11) and ours let through: no control characters, and no white space at the ends.
 _VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff]+(?:[\t ]+[\x21-\x7e\x80-\xff]+)*)?").fullmatch
-# They decide how a body is framed, or make another kind of exchange of it.
-_FRAMING = frozenset((b"content-length", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"))
+# They decide how a body is framed, make another kind of exchange of it, or are the mesh's own, of which there is one.
+_ODD = frozenset((
+    b"content-length", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    TIMEOUT_HEADER.encode(), ATTEMPT_HEADER.encode(),
+))  # fmt: skip
 
 # Of header names, as given and in lower case.
 _UNKNOWN = b"", b""
@@ -45,7 +49,7 @@ class ClientFields:
         self._known: dict[object, tuple[bytes, bytes]] = {}
         self._without: dict[frozenset[bytes], Fields] = {}
         hosts = sum(name == b"host" for _, name, _ in own)
-        fit = hosts < 2 and all(_TOKEN(raw) and _VALUE(value) and name not in _FRAMING for raw, name, value in own)
+        fit = hosts < 2 and all(_TOKEN(raw) and _VALUE(value) and name not in _ODD for raw, name, value in own)
         self.fields = _made([(raw, value) for raw, _, value in own]) if fit else None
 
     def joined(self, headers: HeaderTypes) -> Fields | None:
@@ -94,7 +98,7 @@ class ClientFields:
     def _learn(self, name: object) -> tuple[bytes, bytes]:
         raw = name.encode("ascii") if type(name) is str else name
         known = _REFUSED
-        if type(raw) is bytes and _TOKEN(raw) and raw.lower() not in _FRAMING:
+        if type(raw) is bytes and _TOKEN(raw) and raw.lower() not in _ODD:
             known = raw, raw.lower()
         if len(self._known) >= REMEMBERED:
             self._known.clear()
