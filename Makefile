@@ -5,6 +5,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 
@@ -20,7 +21,7 @@ PYTHON ?=
 export PYTHON
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/runtime.stamp ## lose and slow down instances under load, with and without meshclient
 	@$(BIN)/meshclient demo
@@ -78,10 +79,27 @@ bench: setup ## run the benchmarks; each prints a ratio
 	    $(BIN)/python $$benchmark; \
 	done
 
+.PHONY: bench-setup httpx-suite
+bench-setup: $(BENCH)/stamp ## install other HTTP clients, to compare with, into .venv-bench
+
+# Only benchmarks/clients.py and httpx's tests need it; pip comes from .venv, so that it holds what was asked for alone.
+$(BENCH)/stamp: constraints/bench.txt pyproject.toml
+	@$(MAKE) --no-print-directory setup
+	@$(BIN)/python -m venv --without-pip $(BENCH)
+	@echo '*' >$(BENCH)/.gitignore
+	@$(BIN)/python -m pip --python $(BENCH) --disable-pip-version-check install --quiet \
+	    --require-hashes --requirement constraints/bench.txt
+	@$(BIN)/python -m pip --python $(BENCH) --disable-pip-version-check install --quiet \
+	    --no-deps --no-build-isolation --editable .
+	@touch $@
+
+httpx-suite: bench-setup ## run httpx's own tests against meshclient's clients; ARGS goes to pytest
+	@$(BENCH)/bin/python tests/compat/httpx_suite/run.py $(ARGS)
+
 constraints: ## pin the dependencies again; UPGRADE=1 moves pins that still fit
 	@scripts/constraints.sh $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment and what the tools left behind
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis \
+	rm -rf $(VENV) $(BENCH) build dist htmlcov .coverage .coverage.* .hypothesis \
 	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(wildcard benchmarks examples plugins scripts src tests) -name __pycache__ -type d -prune -exec rm -rf {} +

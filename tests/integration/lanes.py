@@ -51,6 +51,18 @@ class Lane(Wire):
         request = client.build_request(method, url, **arguments)
         return (_astreamed if self.is_async else _streamed)(client, request, follow)
 
+    def ask_within(self, block: Any, client: Any, **arguments: Any) -> Any:
+        """As `ask`, in the `with` block of a context manager, which a task has to enter by itself."""
+
+        async def asked() -> Any:
+            with block:
+                return await self.asking(client, "GET", "http://orders/", **arguments)
+
+        if self.is_async:
+            return self.run(asked())
+        with block:
+            return self.ask(client, **arguments)
+
     def fails(self, client: Any, method: str = "GET", url: str = "http://orders/", **arguments: Any) -> Exception:
         """The error that a call ends in."""
         with pytest.raises(Exception) as caught:  # noqa: PT011 - whoever asks looks at it

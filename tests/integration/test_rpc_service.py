@@ -279,7 +279,10 @@ def test_what_a_stubs_own_client_sends_by_itself_is_the_same_on_the_wire(
 def test_a_content_type_is_read_without_making_the_headers(
     face: Face, servers: tuple[OrderServer, OrderServer], path: str, expected: str
 ) -> None:
-    response = face.run(face.orders(servers[0].url).get(f"http://orders{path}"))
+    client = face.orders(servers[0].url)
+    for _ in range(3):
+        # Only calls of a service whose list is known take the short road.
+        response = face.run(client.get(f"http://orders{path}"))
     assert type(response) is FilledResponse
     assert content_type(response) == expected
     assert "headers" not in response.__dict__

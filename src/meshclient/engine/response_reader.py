@@ -133,7 +133,7 @@ class ResponseReader:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Its head ends with `data`: see `_feed_head`.
-            self.upgraded = self.complete = self.headed = True
+            self.upgraded = self.complete = self.headed = not self._fault
             self.keep = False
         except httptools.HttpParserError as error:
             self._failed(error)
@@ -249,7 +249,8 @@ class ResponseReader:
     def on_body(self, part: bytes) -> None:  # noqa: D102
         self.received = received = self.received + len(part)
         if received > self._most:
-            self._fault = f"its body is larger than {self._limits.body} bytes"
+            self._fault = f"its body is larger than {self._limits.body} bytes (max_response)"
+            return
         self.parts.append(part)
 
     def on_message_complete(self) -> None:  # noqa: D102

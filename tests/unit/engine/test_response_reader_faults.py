@@ -156,6 +156,13 @@ def test_a_head_may_be_as_large_as_allowed_to_the_byte(step: int) -> None:
         assert fault(larger, step, limits=limits) == "its head is larger than 2000 bytes"
 
 
+def test_each_head_has_its_own_bound() -> None:
+    reader = ResponseReader(ResponseLimits(head=200))
+    reader.expect()
+    feed(reader, (b"HTTP/1.1 103 X\r\nHint: " + b"x" * 150 + b"\r\n\r\n") * 3 + OK, 50)
+    assert (reader.status, reader.take()) == (200, b"ok")
+
+
 def test_a_head_without_an_end_is_bounded() -> None:
     limits = ResponseLimits(head=2000)
     assert "larger than 2000" in fault(b"HTTP/1.1 200 " + b"x" * 3000, 100, limits=limits)
@@ -190,7 +197,7 @@ def test_extensions_and_trailers_without_an_end_are_bounded(endless: bytes) -> N
 def test_many_small_chunks_are_no_such_thing() -> None:
     reader = ResponseReader(ResponseLimits(head=100, between=100))
     reader.expect()
-    for piece in (CHUNKED, *[b"1\r\nx\r\n"] * 1000, b"0\r\n\r\n"):
+    for piece in (CHUNKED, *[b"1;a=" + b"b" * 50 + b"\r\n", b"x\r\n"] * 1000, b"0\r\n\r\n"):
         reader.feed(piece)
     assert (reader.complete, reader.take()) == (True, b"x" * 1000)
 

@@ -29,6 +29,8 @@ class OrderServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    # With five waiting, as it is by default, a burst of connections would wait for TCP to try again.
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from meshclient.engine.aio.exchange import Exchange
+from meshclient.engine.aio.streaming import Streaming
 from meshclient.engine.keep_alive import kept_for
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _INHERITED: list[object] = []
 
 
-class AsyncConnection(Exchange):
+class AsyncConnection(Streaming):
     """Belongs to whoever took it from its pool, until `release` or `abandon`.
 
     Attributes:

@@ -84,7 +84,8 @@ class AsyncEngine:
             await own.aclose(failure)
 
     def __del__(self) -> None:
-        for loop, pools in self._loops.items():
+        # Wrong arguments make an engine without any.
+        for loop, pools in getattr(self, "_loops", {}).items():
             Farewell(loop, pools).say()
 
     def _pools(self, loop: asyncio.AbstractEventLoop) -> Pools:

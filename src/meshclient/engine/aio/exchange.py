@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from meshclient.engine.marks import Marks
 
 # What a task waits for.
-_WHOLE, _HEAD, _PART, _DRAIN, _CONTINUE = range(5)
+WHOLE, HEAD, PART, DRAIN, CONTINUE = range(5)
 # Bytes of a streamed body that may lie here unread before the peer is held back.
 UNREAD = 256 * 1024
 
 
 class Exchange(ResponseReader, asyncio.Protocol):
-    """What a connection does on the wire; `AsyncConnection` adds what it is to its pool.
+    """A connection as far as whole exchanges go; `Streaming` adds bodies in parts, `AsyncConnection` its pool.
 
     Attributes:
         uses: exchanges begun on it, the one under way included.
@@ -56,7 +56,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self._failure: WireError | None = None
         self._upgraded: AsyncUpgraded | None = None
         self._marks: Marks | None = None
-        self._wait = _WHOLE
+        self._wait = WHOLE
         self._then = self._gap = self.due = inf
         self._stood = self.headed_at = self.began = 0.0
         self._unread_from = self.uses = 0
@@ -111,7 +111,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self.due = due
         self._then = then
         self._gap = gap
-        self._wait = _WHOLE if whole else _HEAD
+        self._wait = WHOLE if whole else HEAD
         if self._odd:
             self._begin()
         if not self.watched:
@@ -120,7 +120,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
             self._odd = True
         self._transport.write(data)
         if more:
-            self._wait = _HEAD
+            self._wait = HEAD
             self._sending = True
             return
         self._waiter = waiter = self._loop.create_future()
@@ -133,60 +133,6 @@ class Exchange(ResponseReader, asyncio.Protocol):
         if self._failure is not None and (whole or not self.headed):
             raise self._ended()
 
-    async def write(self, data: bytes) -> None:
-        """Write the next part of a request body; returns when the peer has room for another one.
-
-        Once the response is complete, or its status is 400 or above, the peer wants no more: nothing is written then,
-        and the caller can stop (`headed`). Raises as `exchange`.
-        """
-        if self.headed and (self.complete or self.status >= 400):
-            return
-        if self._failure is not None:
-            raise self._ended()
-        self._transport.write(data)
-        if self._paused:
-            await self._until(_DRAIN)
-
-    async def proceed(self, seconds: float) -> bool:
-        """Wait for 100 Continue. Whether to send the body: True, or after `seconds`; not after a final response."""
-        if not (self.continued or self.headed or self._failure):
-            limit = self._loop.call_later(seconds, self._wake)
-            try:
-                await self._until(_CONTINUE)
-            finally:
-                limit.cancel()
-        if self._failure is not None and not self.headed:
-            raise self._ended()
-        return not self.headed
-
-    async def head(self) -> None:
-        """Wait for the response's head, after the last part of the request's body. Raises as `exchange`."""
-        self._sending = False
-        self._wait = _HEAD
-        if not self.headed:
-            if self._failure is not None:
-                raise self._ended()
-            await self._until(_HEAD)
-
-    async def read(self) -> bytes:
-        """The next part of the body, empty at its end; the peer is held back while nobody reads.
-
-        Raises as `exchange`.
-        """
-        if not (self.parts or self.complete):
-            if self._failure is not None:
-                raise self._ended()
-            self.due = min(self._then, self._clock() + self._gap)
-            await self._until(_PART)
-        if not self.complete and self._then <= self._clock():
-            self._fail(self._late())
-            raise self._ended()
-        self._unread_from = self.received
-        if not (self._reading or self.closed_because):
-            self._reading = True
-            self._transport.resume_reading()
-        return self.take()
-
     @property
     def waited(self) -> float:
         """Seconds for which the loop stood still between the request and the response's head."""
@@ -194,21 +140,6 @@ class Exchange(ResponseReader, asyncio.Protocol):
         if self.headed_at - sweep.next <= TOLERANCE:
             return stood
         return stood + sweep.late(self.began, self.headed_at)
-
-    # A connection that no longer speaks HTTP.
-
-    async def read_raw(self) -> bytes:
-        """After an upgrade: what came after `surplus`, empty at the end. Raises Disconnected."""
-        return await self._raw().read()
-
-    async def write_raw(self, data: bytes) -> None:
-        """After an upgrade: write, and wait for room. Raises Disconnected."""
-        await self._raw().write(data)
-
-    def _raw(self) -> AsyncUpgraded:
-        if self._upgraded is None:
-            raise RuntimeError("the connection was not upgraded")
-        return self._upgraded
 
     # Called by the transport.
 
@@ -264,7 +195,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
 
     def resume_writing(self) -> None:  # noqa: D102
         self._paused = False
-        if self._wait == _DRAIN:
+        if self._wait == DRAIN:
             self._wake()
 
     # Called by the sweep.
@@ -320,35 +251,22 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self._odd = True
         wait = self._wait
         if not self.headed:
-            if self.continued and wait == _CONTINUE:
+            if self.continued and wait == CONTINUE:
                 self._wake()
             return
         self._date()
         if self._sending:
             self._early = True
-        if wait == _WHOLE and self.status < 400:
+        if wait == WHOLE and self.status < 400:
             self.due = min(self._then, self._clock() + self._gap)
             return
         if self._reading and self.received - self._unread_from > UNREAD:
             self._reading = False
             self._transport.pause_reading()
-        if wait == _PART and not self.parts:
+        if wait == PART and not self.parts:
             self.due = min(self._then, self._clock() + self._gap)
-        elif wait != _DRAIN or self.status >= 400:
+        elif wait != DRAIN or self.status >= 400:
             self._wake()
-
-    async def _until(self, wait: int) -> None:
-        self._wait = wait
-        if not self.watched:
-            self._sweep.watch(self)
-        self._waiter = waiter = self._loop.create_future()
-        try:
-            await waiter
-        except BaseException as error:
-            self._interrupted(error)
-            raise
-        if self._failure is not None and not (self.parts if wait == _PART else self.headed):
-            raise self._ended()
 
     def _interrupted(self, error: BaseException) -> None:
         self._waiter = None
@@ -379,7 +297,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
 
     def _late(self) -> WireError:
         target = self._target
-        if self._wait == _DRAIN or (self._paused and not self.headed):
+        if self._wait == DRAIN or (self._paused and not self.headed):
             return WriteTimeout(f"{target} did not take the request in time")
         what = "did not send its whole response" if self.headed else "gave no response head"
         return ReadTimeout(f"{target} {what} in time")

@@ -82,6 +82,41 @@ def test_the_next_address_is_tried_at_once_when_one_fails(run: Run) -> None:
     run(main())
 
 
+def test_the_other_family_is_tried_next(run: Run) -> None:
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            dead = int(refusing().rpartition(":")[2])
+            addresses = (V6, ("::1", dead, 0, 0)), (V6, ("::1", 1, 0, 0)), (V4, ("127.0.0.1", server.port))
+            names = Names(*addresses)
+            sock = await dial(names, Target("orders.test", 80))  # type: ignore[arg-type]
+            assert [place for _, place in names.tried] == [addresses[0][1], addresses[2][1]]
+            sock.close()
+
+    run(main())
+
+
+def test_a_race_that_is_cancelled_as_it_is_won_leaves_nothing(run: Run) -> None:
+    class Late(Names):
+        async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+            await super().sock_connect(sock, address)
+            tasks[0].cancel()
+
+    tasks: list[asyncio.Task[socket.socket]] = []
+
+    async def main() -> None:
+        with RawServer(always(OK)) as server:
+            before = descriptors()
+            address = ("127.0.0.1", server.port)
+            names = Late((V4, address), (V4, ("127.0.0.2", 1)))
+            tasks.append(asyncio.create_task(dial(names, Target("orders.test", 80))))  # type: ignore[arg-type]
+            with pytest.raises(asyncio.CancelledError):
+                await tasks[0]
+            # The server's end of it goes as well.
+            await until(lambda: len(asyncio.all_tasks()) == 1 and descriptors() == before)
+
+    run(main())
+
+
 class Silent:
     """An address where nobody answers: its backlog is full."""
 

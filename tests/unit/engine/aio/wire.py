@@ -90,3 +90,26 @@ def holding(over: Event) -> Callable[[Connection], None]:
         over.wait(BOUND)
 
     return rule
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+async def rest(connection: AsyncConnection, parts: list[bytes] | None = None) -> bytes:
+    parts = [] if parts is None else parts
+    while part := await connection.read():
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def pour(connection: AsyncConnection) -> None:
+    """A body that does not end before the server does, or says that it has had enough."""
+    while not connection.headed:
+        await connection.write(chunk(bytes(2**20)))
+
+
+def skip_head(connection: Connection) -> None:
+    """A request's head is read, and leave its body."""
+    while connection._file.readline() != b"\r\n":
+        pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import random
 import threading
 import time
 
@@ -121,9 +123,11 @@ def test_a_place_is_free_when_its_connection_could_not_be_opened() -> None:
         port = server.port
     with engine_to(port, pool=ONE) as (pool,):
         for _ in range(3):
-            with pytest.raises(ConnectFailed):
+            with pytest.raises(ConnectFailed) as caught:
                 pool.acquire(soon(), BOUND)
+            # While somebody still has the error, and with it all that it saw.
             assert opened(pool) == 0
+            assert caught.value.__traceback__ is not None
 
 
 def test_a_place_is_free_when_its_connection_is_lost() -> None:
@@ -244,3 +248,31 @@ def test_many_threads_share_the_connections(limits: PoolLimits, threads: int) ->
             assert server.connections <= 10
             assert most <= 10
         assert len(pool.idle) <= (5 if limits.idle else threads)
+
+
+def test_many_threads_share_the_connections_to_several_endpoints() -> None:
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        try:
+            for _ in range(50):
+                if call(chance.choice(pools)) != (200, b"ok"):
+                    wrong.append("answer")
+                if gate._open > 5:
+                    wrong.append(gate._open)
+        except BaseException as error:
+            wrong.append(error)
+
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(RawServer(always(OK))).port for _ in range(4)]
+        pools = stack.enter_context(engine_to(*ports, pool=PoolLimits(per_endpoint=3, total=5, idle=4)))
+        assert isinstance(pools[0], BoundedPool)
+        gate = pools[0]._gate
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(20)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert not wrong
+        assert sum(opened(pool) for pool in pools) == sum(len(pool.idle) for pool in pools) == gate._open <= 4

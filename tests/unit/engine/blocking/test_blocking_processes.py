@@ -38,7 +38,7 @@ def in_child(work: Callable[[], bool]) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-@pytest.mark.parametrize("limits", [PoolLimits(), PoolLimits(per_endpoint=2)])
+@pytest.mark.parametrize("limits", [PoolLimits(), PoolLimits(per_endpoint=2), PoolLimits(total=2)])
 def test_a_child_has_connections_of_its_own(limits: PoolLimits) -> None:
     with RawServer(always(OK)) as server:
         engine = Engine(pool=limits)

@@ -1,0 +1,1 @@
+"""The parts of `clients.py`: workloads, rows, the backend, the measured process, and the report."""
