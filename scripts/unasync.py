@@ -38,6 +38,7 @@ class Rule(NamedTuple):
 
 TREES = (
     Tree("src/meshclient/http/_async", "src/meshclient/http/_sync"),
+    Tree("src/meshclient/rpc/_async", "src/meshclient/rpc/_sync"),
     Tree("tests/unit/http/_async", "tests/unit/http/_sync"),
 )
 

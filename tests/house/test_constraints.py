@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from house.source import ROOT
 
-FILES = ("dev.txt", "runtime.txt")
+FILES = ("bench.txt", "dev.txt", "runtime.txt")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 
 

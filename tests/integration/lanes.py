@@ -96,7 +96,9 @@ async def _astreamed(client: Any, request: Any, follow: dict[str, bool]) -> Any:
     return response
 
 
-@pytest.fixture(params=[f"{colour}-{road}" for colour in ("sync", "asyncio") for road in ROADS] + ["uvloop-plain"], name="lane")
+@pytest.fixture(
+    params=[f"{colour}-{road}" for colour in ("sync", "asyncio") for road in ROADS] + ["uvloop-plain"], name="lane"
+)
 def lane_fixture(request: pytest.FixtureRequest) -> Iterator[Lane]:
     """Each colour on each road; the short one on uvloop as well."""
     lane = Lane(*request.param.split("-"))

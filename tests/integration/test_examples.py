@@ -101,6 +101,10 @@ def test_an_instance_in_consul(consul: Consul, given: str) -> None:
     assert consul.call("GET", "/v1/health/service/example-orders") == []
 
 
+def test_a_stub() -> None:
+    assert said(run("stub.py")) == ["{'path': '/v1/orders/42?expand=every%20line', 'lines': ['tea', 'milk']}"]
+
+
 def test_tests_of_ones_own_code() -> None:
     assert said(run("testing_your_code.py")) == [
         "test_an_instance_that_fails_is_not_noticed: passed",

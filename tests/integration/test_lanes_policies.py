@@ -277,7 +277,12 @@ def test_a_route_has_limits_of_its_own(lane: Lane) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"limit": {"concurrency": 1}}, {"hedge": {}}, {"load_reports": True}, {"faults": [{"delay": "1ms", "share": "100%"}]}],
+    [
+        {"limit": {"concurrency": 1}},
+        {"hedge": {}},
+        {"load_reports": True},
+        {"faults": [{"delay": "1ms", "share": "100%"}]},
+    ],
     ids=["limit", "hedge", "load reports", "faults"],
 )
 def test_services_with_more_policies_answer_as_well(lane: Lane, more: dict[str, Any]) -> None:

@@ -178,7 +178,7 @@ def test_what_a_response_says_of_itself(lane: Lane) -> None:
     with RawServer(always(answer)) as server:
         client = lane.known(server.url, **SAFE)
         response = lane.ask(client, "POST", "http://orders/a?b=%C3%A4#c", json={"d": "ä"}, headers={"Y": "3"})
-        again = pickle.loads(pickle.dumps(response))  # noqa: S301 - our own
+        again = pickle.loads(pickle.dumps(response))
         for one in (response, again):
             assert (one.status_code, one.json(), one.is_closed) == (200, {"a": 1}, True)
             assert one.headers.get_list("x") == ["1", "2"]

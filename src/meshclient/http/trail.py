@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    import httpx
+
     Trace = Callable[[str, Mapping[str, object]], object]
 
 _CONNECTS = frozenset({"connection.connect_tcp.started", "connection.connect_unix_socket.started"})
 _WRITES = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
 _MARKS = _CONNECTS | _WRITES
+
+
+def traced(request: httpx.Request) -> object:
+    """`request` as httpcore shows it to a trace function: its own kind, which httpx's command line takes apart."""
+    import httpcore
+
+    url = request.url
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
 
 
 class Trail:

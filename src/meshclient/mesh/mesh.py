@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from meshclient.model.snapshot import Ready, Snapshot
     from meshclient.rpc._async.channel import AsyncChannel
     from meshclient.rpc._sync.channel import Channel
+    from meshclient.rpc.arguments import CallArguments
 
 _LOG = logging.getLogger("meshclient")
 
@@ -271,7 +272,12 @@ class Mesh:
         return Lease(registrar, registration, rng=self._rng, timeout=timeout, terms=terms, seat=seat)
 
     def channel(
-        self, service: str, *, headers: Mapping[str, str] | None = None, codec: str = "json", **options: object
+        self,
+        service: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        codec: str = "json",
+        **options: Unpack[CallArguments],
     ) -> AsyncChannel:
         """A client of one service, to be awaited: ``await mesh.channel("orders").get("/v1", deadline=0.5)``.
 
@@ -285,15 +291,20 @@ class Mesh:
         """
         from meshclient.rpc._async.channel import AsyncChannel
 
-        return AsyncChannel(self, service, headers=headers, codec=codec, **options)  # type: ignore[arg-type]
+        return AsyncChannel(self, service, headers=headers, codec=codec, **options)
 
     def sync_channel(
-        self, service: str, *, headers: Mapping[str, str] | None = None, codec: str = "json", **options: object
+        self,
+        service: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        codec: str = "json",
+        **options: Unpack[CallArguments],
     ) -> Channel:
         """As `channel`, for code that blocks."""
         from meshclient.rpc._sync.channel import Channel
 
-        return Channel(self, service, headers=headers, codec=codec, **options)  # type: ignore[arg-type]
+        return Channel(self, service, headers=headers, codec=codec, **options)
 
     def close(self) -> None:
         """Stop watching; returns within about a second. Calls that follow begin anew."""

@@ -153,7 +153,7 @@ def test_a_head_may_be_as_large_as_allowed_to_the_byte(step: int) -> None:
         feed(reader, data, step)
         assert reader.take() == b"ok"
         larger = data.replace(b"A: x", b"A: xx")
-        assert fault(larger, step, limits=limits) == "its head is larger than 2000 bytes"
+        assert "its head is larger than 2000 bytes" in fault(larger, step, limits=limits)
 
 
 def test_each_head_has_its_own_bound() -> None:
@@ -210,7 +210,7 @@ def test_the_body_is_bounded_where_that_is_wanted(step: int) -> None:
         CHUNKED + b"3\r\n123\r\n3\r\n456\r\n0\r\n\r\n",
         HEAD + b"\r\n123456",
     ):
-        assert fault(data, step, limits=limits) == "its body is larger than 5 bytes"
+        assert "its body is larger than 5 bytes" in fault(data, step, limits=limits)
     reader = ResponseReader(limits)
     reader.expect()
     reader.feed(CHUNKED + b"3\r\n123\r\n2\r\n45\r\n0\r\n\r\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshclient.http._async.engine_stream import seconds
 from meshclient.http.engine_connection import async_allow
 from meshclient.http.engine_framing import LAST_CHUNK, chunk, wrong_length
+from meshclient.http.trail import traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # Seconds a body waits for 100 Continue: a server that does not know the expectation never says it (RFC 9110 section
 # 10.1.1). The same as curl's.
 PATIENCE = 1.0
+# Bytes of a body that are written at once.
+SLICE = 256 * 1024
 
 
 class AsyncDialogue:
@@ -58,7 +61,7 @@ class AsyncDialogue:
         """
         connection = self._connection
         try:
-            await self._tell("send_request_headers.started", request=self._request)
+            await self._begin("send_request_headers.started")
             self._trail.wrote = now = monotonic()
             await connection.exchange(
                 self._framing.head,
@@ -69,10 +72,10 @@ class AsyncDialogue:
                 upgrade=self._framing.upgrades,
             )
             await self._tell("send_request_headers.complete", return_value=None)
-            await self._tell("send_request_body.started", request=self._request)
+            await self._begin("send_request_body.started")
             await self._send(stream)
             await self._tell("send_request_body.complete", return_value=None)
-            await self._tell("receive_response_headers.started", request=self._request)
+            await self._begin("receive_response_headers.started")
             async_allow(connection, self._read)
             await connection.head()
             head = (b"HTTP/1.1", connection.status, connection.reason, connection.headers)
@@ -80,7 +83,7 @@ class AsyncDialogue:
         except BaseException as error:
             connection.abandon(f"its exchange ended in {type(error).__name__}")
             await self._tell(f"{self._step}.failed", exception=error)
-            await self._tell("response_closed.started", request=self._request)
+            await self._begin("response_closed.started")
             await self._tell("response_closed.complete", return_value=None)
             raise
 
@@ -98,13 +101,20 @@ class AsyncDialogue:
             size += len(part)
             if length is not None and size > length:
                 raise wrong_length(length, size)
-            async_allow(connection, self._write)
-            await connection.write(part if length is not None else chunk(part))
-            if connection.headed and (connection.complete or connection.status >= 400):
-                return
+            data = memoryview(part if length is not None else chunk(part))
+            # In slices: each has the write's whole time, and the server may say in between that it wants no more.
+            for at in range(0, len(data), SLICE):
+                async_allow(connection, self._write)
+                await connection.write(data[at : at + SLICE])
+                if connection.headed and (connection.complete or connection.status >= 400):
+                    return
         framing.check(size)
         if length is None:
             await connection.write(LAST_CHUNK)
+
+    async def _begin(self, event: str) -> None:
+        if self._trail.onward is not None:
+            await self._tell(event, request=traced(self._request))
 
     async def _tell(self, event: str, **info: object) -> None:
         if self._trail.onward is not None:

@@ -10,6 +10,7 @@ import httpx
 from meshclient.engine.errors import WireError
 from meshclient.http.engine_connection import async_allow, async_forget
 from meshclient.http.engine_errors import translated
+from meshclient.http.trail import traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -47,7 +48,7 @@ class AsyncEngineStream(httpx.AsyncByteStream):
         if connection is None:
             return
         if trail.onward is not None:
-            await trail.async_trace("http11.receive_response_body.started", {"request": self._request})
+            await trail.async_trace("http11.receive_response_body.started", {"request": traced(self._request)})
         try:
             while True:
                 async_allow(connection, seconds(self._timeouts, "read"))
@@ -79,7 +80,7 @@ class AsyncEngineStream(httpx.AsyncByteStream):
             return
         connection.release()
         if self._trail.onward is not None:
-            await self._trail.async_trace("http11.response_closed.started", {"request": self._request})
+            await self._trail.async_trace("http11.response_closed.started", {"request": traced(self._request)})
             await self._trail.async_trace("http11.response_closed.complete", {"return_value": None})
 
 

@@ -58,9 +58,7 @@ class AsyncShortRoad:
         self._hosts: set[tuple[str, str]] = set()
         self._given = Wishes({})
 
-    async def send(
-        self, call: PlainCall
-    ) -> httpx.Response | httpx.Request | None:
+    async def send(self, call: PlainCall) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
 
         Raises ConfigError for what the call asks, and CircuitOpen.

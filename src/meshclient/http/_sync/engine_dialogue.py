@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshclient.http._sync.engine_stream import seconds
 from meshclient.http.engine_connection import allow
 from meshclient.http.engine_framing import LAST_CHUNK, chunk, wrong_length
+from meshclient.http.trail import traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # Seconds a body waits for 100 Continue: a server that does not know the expectation never says it (RFC 9110 section
 # 10.1.1). The same as curl's.
 PATIENCE = 1.0
+# Bytes of a body that are written at once.
+SLICE = 256 * 1024
 
 
 class Dialogue:
@@ -59,7 +62,7 @@ class Dialogue:
         """
         connection = self._connection
         try:
-            self._tell("send_request_headers.started", request=self._request)
+            self._begin("send_request_headers.started")
             self._trail.wrote = now = monotonic()
             connection.exchange(
                 self._framing.head,
@@ -70,10 +73,10 @@ class Dialogue:
                 upgrade=self._framing.upgrades,
             )
             self._tell("send_request_headers.complete", return_value=None)
-            self._tell("send_request_body.started", request=self._request)
+            self._begin("send_request_body.started")
             self._send(stream)
             self._tell("send_request_body.complete", return_value=None)
-            self._tell("receive_response_headers.started", request=self._request)
+            self._begin("receive_response_headers.started")
             allow(connection, self._read)
             connection.head()
             head = (b"HTTP/1.1", connection.status, connection.reason, connection.headers)
@@ -81,7 +84,7 @@ class Dialogue:
         except BaseException as error:
             connection.abandon(f"its exchange ended in {type(error).__name__}")
             self._tell(f"{self._step}.failed", exception=error)
-            self._tell("response_closed.started", request=self._request)
+            self._begin("response_closed.started")
             self._tell("response_closed.complete", return_value=None)
             raise
 
@@ -99,13 +102,20 @@ class Dialogue:
             size += len(part)
             if length is not None and size > length:
                 raise wrong_length(length, size)
-            allow(connection, self._write)
-            connection.write(part if length is not None else chunk(part))
-            if connection.headed and (connection.complete or connection.status >= 400):
-                return
+            data = memoryview(part if length is not None else chunk(part))
+            # In slices: each has the write's whole time, and the server may say in between that it wants no more.
+            for at in range(0, len(data), SLICE):
+                allow(connection, self._write)
+                connection.write(data[at : at + SLICE])
+                if connection.headed and (connection.complete or connection.status >= 400):
+                    return
         framing.check(size)
         if length is None:
             connection.write(LAST_CHUNK)
+
+    def _begin(self, event: str) -> None:
+        if self._trail.onward is not None:
+            self._tell(event, request=traced(self._request))
 
     def _tell(self, event: str, **info: object) -> None:
         if self._trail.onward is not None:

@@ -11,6 +11,7 @@ import httpx
 from meshclient.engine.errors import WireError
 from meshclient.http.engine_connection import allow, forget
 from meshclient.http.engine_errors import translated
+from meshclient.http.trail import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +49,7 @@ class EngineStream(httpx.SyncByteStream):
         if connection is None:
             return
         if trail.onward is not None:
-            trail.trace("http11.receive_response_body.started", {"request": self._request})
+            trail.trace("http11.receive_response_body.started", {"request": traced(self._request)})
         try:
             while True:
                 allow(connection, seconds(self._timeouts, "read"))
@@ -80,7 +81,7 @@ class EngineStream(httpx.SyncByteStream):
             return
         connection.release()
         if self._trail.onward is not None:
-            self._trail.trace("http11.response_closed.started", {"request": self._request})
+            self._trail.trace("http11.response_closed.started", {"request": traced(self._request)})
             self._trail.trace("http11.response_closed.complete", {"return_value": None})
 
 
