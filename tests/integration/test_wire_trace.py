@@ -122,7 +122,7 @@ def test_what_the_events_tell(wire: Wire) -> None:
     told = dict(trace.heard)
     assert told["connection.connect_tcp.started"]["host"] == "127.0.0.1"
     assert told["connection.connect_tcp.complete"]["return_value"].get_extra_info("server_addr")[1] == server.port
-    assert told["http11.send_request_headers.started"]["request"].url.path == "/x"
+    assert told["http11.send_request_headers.started"]["request"].url.target.decode() == "/x"
     version, status, reason, headers = told["http11.receive_response_headers.complete"]["return_value"]
     assert (version, status, reason, headers) == (b"HTTP/1.1", 200, b"OK", [(b"Content-Length", b"2")])
 

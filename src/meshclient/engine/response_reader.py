@@ -254,7 +254,7 @@ class ResponseReader:
         self.parts.append(part)
 
     def on_message_complete(self) -> None:  # noqa: D102
-        if self.complete:
+        if self.complete or self._fault:
             return
         if self.status < 200 and self.status != 101:
             self._go_on()

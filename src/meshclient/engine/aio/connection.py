@@ -70,6 +70,10 @@ class AsyncConnection(Streaming):
                 self._transport.close()
         self._pool.gone(self)
 
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
+        super().connection_lost(error)
+        self._pool.over(self)
+
     # For its pool.
 
     def taken(self, now: float, marks: Marks | None) -> None:

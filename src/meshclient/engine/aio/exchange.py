@@ -244,7 +244,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self._date()
         self._early = self._early or self._sending
         if self.upgraded:
-            self._upgraded = AsyncUpgraded(self._transport, self._loop, self._target, self._gone)
+            self._upgraded = AsyncUpgraded(self._transport, self._loop, self._target, self.connection_lost)
 
     def _progress(self) -> None:
         """Something came, and it is not the whole response."""

@@ -126,9 +126,15 @@ class AsyncPool:
     def gone(self, connection: AsyncConnection) -> None:
         """It is closed."""
         self._pools.connections.discard(connection)
+        if not connection.over:
+            self._pools.closing.add(connection)
         if not (connection.busy or connection.reserved):
             self.share.idle -= 1
         self._unclaim()
+
+    def over(self, connection: AsyncConnection) -> None:
+        """Its transport is closed as well."""
+        self._pools.closing.discard(connection)
 
     # For the share.
 

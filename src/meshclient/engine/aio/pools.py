@@ -33,6 +33,7 @@ class Pools:
     Attributes:
         known: pools by the identity of their target, which is quicker to find than the target itself.
         connections: all that are open.
+        closing: those that are not, while their transports still are.
         expiring: whether a look for idle ones is to come.
     """
 
@@ -47,6 +48,7 @@ class Pools:
         self.process = os.getpid()
         self.known: dict[int, AsyncPool] = {}
         self.connections: set[AsyncConnection] = set()
+        self.closing: set[AsyncConnection] = set()
         self.expiring = False
         self._timer: asyncio.TimerHandle | None = None
         self._pools: dict[tuple[Target, str], AsyncPool] = {}
@@ -130,8 +132,8 @@ class Pools:
 
     async def aclose(self, failure: WireError) -> None:
         """Close everything, and wait until it is closed."""
-        connections = list(self.connections)
         self.close(failure)
+        connections = list(self.closing)
         for turn in range(2 * _TURNS):
             if turn == _TURNS:
                 # What was closed a moment ago is over as well by now. Those with TLS wait for their peers' farewell.
@@ -152,9 +154,10 @@ class Pools:
         """Close the sockets and nothing else: the loop is closed, or that of the process this one was forked from."""
         self._no_end()
         ours = self.process == os.getpid()
-        for connection in list(self.connections):
+        for connection in [*self.connections, *self.closing]:
             connection.drop(ours=ours)
         self.connections.clear()
+        self.closing.clear()
 
     def _no_end(self) -> None:
         end, self._end = self._end, None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.engine.blocking.line import SafeLine, shut
 from meshclient.engine.blocking.wire import EARLY, LATE, READ, Wire
+from meshclient.engine.errors import MalformedResponse
 from meshclient.engine.keep_alive import kept_for
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Connection(Wire):
     """
 
     __slots__ = (
-        "__weakref__", "_back", "_engine", "_finalizer", "_slot", "busy", "epoch", "marks", "patience", "pool",
+        "__weakref__", "_back", "_engine", "_finalizer", "_malady", "_slot", "busy", "epoch", "marks", "patience",
+        "pool",
     )  # fmt: skip
 
     waited = 0.0
@@ -55,6 +57,7 @@ class Connection(Wire):
         self._back = pool.back()
         self._engine = engine
         self._slot = slot
+        self._malady: MalformedResponse | None = None
         self.epoch = epoch
         self.marks: Marks | None = None
         self.busy = True
@@ -92,6 +95,7 @@ class Connection(Wire):
         """
         try:
             self.expect(bodiless=bodiless, upgrade=upgrade)
+            self._malady = None
             self.uses += 1
             self._due = due
             self._then = then
@@ -135,6 +139,8 @@ class Connection(Wire):
                     else:
                         self._ended()
             self._read_on(whole=whole)
+        except MalformedResponse as error:
+            self._malformed(error, whole=whole)
         except BaseException as error:
             self._fail(error)
             raise
@@ -178,6 +184,8 @@ class Connection(Wire):
             self._back = self.pool.back()
         try:
             self._read_on(whole=False)
+        except MalformedResponse as error:
+            self._malformed(error, whole=False)
         except BaseException as error:
             self._fail(error)
             raise
@@ -188,11 +196,19 @@ class Connection(Wire):
             while not self.parts:
                 if self.complete:
                     return b""
+                if self._malady is not None:
+                    raise self._malady
                 self._read(self.clock())
         except BaseException as error:
             self._fail(error)
             raise
         return self.take()
+
+    def _malformed(self, error: MalformedResponse, *, whole: bool) -> None:
+        """What is wrong with a body is for whoever reads it, whatever came together."""
+        if whole or not self.headed:
+            self._fail(error)
+        self._malady = error
 
     def release(self) -> None:
         """The exchange is over: the connection is kept if it can be, and closed otherwise. Again changes nothing."""

@@ -14,6 +14,7 @@ from meshclient.engine.tls_settings import TlsSettings
 from meshclient.http._async.engine_transport import AsyncEngineTransport
 from meshclient.http._async.lane import AsyncLane
 from meshclient.http._async.wire import AsyncRoutedWire
+from meshclient.http.http2 import require_h2
 from meshclient.http.mocking import async_mocked
 from meshclient.http.waiting import async_runs
 
@@ -125,6 +126,7 @@ class AsyncLanes:
     def _http2_wire(self, service: MeshService) -> AsyncRoutedWire:
         wire = self._http2.get(service.name)
         if wire is None:
+            require_h2(service.name)
             verify = self._tls_of(service).apart()
             wire = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=verify, http2=True))
             self._http2[service.name] = wire

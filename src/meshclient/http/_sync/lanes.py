@@ -15,6 +15,7 @@ from meshclient.engine.tls_settings import TlsSettings
 from meshclient.http._sync.engine_transport import EngineTransport
 from meshclient.http._sync.lane import Lane
 from meshclient.http._sync.wire import RoutedWire
+from meshclient.http.http2 import require_h2
 from meshclient.http.mocking import mocked
 from meshclient.http.waiting import runs
 
@@ -124,6 +125,7 @@ class Lanes:
     def _http2_wire(self, service: MeshService) -> RoutedWire:
         wire = self._http2.get(service.name)
         if wire is None:
+            require_h2(service.name)
             verify = self._tls_of(service).apart()
             wire = RoutedWire(httpx.HTTPTransport(verify=verify, http2=True))
             self._http2[service.name] = wire

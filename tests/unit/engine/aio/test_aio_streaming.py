@@ -22,7 +22,7 @@ from unit.engine.aio.wire import (
 from unit.http.rawserver import Connection, RawServer, always
 
 if TYPE_CHECKING:
-    from unit.engine.aio.wire import Run, rest
+    from unit.engine.aio.wire import Run
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 EXPECT = POST[:-2] + b"Expect: 100-continue\r\n\r\n"

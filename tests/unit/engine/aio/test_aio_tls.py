@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.aio.opening import FAREWELL
 from meshclient.engine.errors import ConnectTimeout, Disconnected, TlsFailed
 from meshclient.engine.limits import PoolLimits
 from meshclient.engine.target import Target
 from meshclient.engine.tls import AdoptedContext
-from unit.engine.aio.wire import GET, call, connected, now, soon, until
+from unit.engine.aio.wire import BOUND, call, connected, now, soon, until
 from unit.engine.tlspeers import serving, tls_server
 from unit.http.rawserver import OK, Connection, RawServer, always
 
@@ -148,27 +151,34 @@ def test_a_handshake_is_limited_in_time(run: Run) -> None:
     run(main())
 
 
-def test_a_peer_that_does_not_say_farewell_holds_nothing_up(run: Run) -> None:
+@pytest.mark.parametrize("explicitly", [True, False])
+def test_a_peer_that_does_not_say_farewell_holds_nothing_up(run: Run, explicitly: bool) -> None:
+    """Nor does it leave a transport behind when its loop ends."""
+    over = threading.Event()
+
     def rule(connection: Connection) -> None:
         connection.request()
         connection.send(OK)
-        connection.sock.settimeout(None)
-        connection._server._sockets[0].recv(1)
+        over.wait(BOUND)
 
     async def main() -> None:
-        with RawServer(rule, tls=issued()) as server:
-            engine = AsyncEngine(pool=PoolLimits(idle_seconds=0.05))
-            pool = engine.pool(safe(server, Watched()))
-            connection = await connected(pool)
-            await connection.exchange(GET, soon())
-            connection.release()
-            await until(lambda: bool(connection.closed_because))
-            assert pool.open == 0
+        engine = AsyncEngine(pool=PoolLimits(idle_seconds=0.05))
+        pool = engine.pool(safe(server, Watched()))
+        await call(pool)
+        await until(lambda: pool.open == 0)
+        (connection,) = pool._pools.closing
+        assert not connection.over
+        if explicitly:
             began = now()
             await engine.aclose()
-            assert now() - began < 1.0
+            assert now() - began < FAREWELL / 2
+            assert connection.over
+            assert not pool._pools.closing
 
-    run(main())
+    with RawServer(rule, tls=issued()) as server:
+        run(main())
+        gc.collect()
+        over.set()
 
 
 def test_a_body_over_tls_is_streamed_both_ways(run: Run) -> None:

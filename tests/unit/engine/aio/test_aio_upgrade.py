@@ -22,11 +22,19 @@ from unit.engine.aio.wire import (
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:
+    from meshclient.engine.aio.connection import AsyncConnection
     from unit.engine.aio.wire import Run
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 EXPECT = POST[:-2] + b"Expect: 100-continue\r\n\r\n"
 BIG = 8 * 1024 * 1024
+
+
+async def heard_of(connection: AsyncConnection) -> bytes:
+    """The next bytes of one that goes on."""
+    data = await asyncio.wait_for(connection.read_raw(), BOUND)
+    assert data
+    return data
 
 
 def test_an_upgraded_connection_is_handed_over(run: Run) -> None:
@@ -45,13 +53,13 @@ def test_an_upgraded_connection_is_handed_over(run: Run) -> None:
                 assert (connection.status, connection.upgraded) == (101, True)
                 heard = connection.surplus
                 while len(heard) < 5:
-                    heard += await connection.read_raw()
+                    heard += await heard_of(connection)
                 assert heard == b"hello"
                 size = 4 * 2**20
                 task = asyncio.create_task(connection.write_raw(bytes(size)))
                 got = 0
                 while got < size:
-                    got += len(await connection.read_raw())
+                    got += len(await heard_of(connection))
                 await task
                 assert pool.open == 1
                 connection.abandon("it was enough")
@@ -74,7 +82,10 @@ def test_an_upgraded_connection_holds_back_who_is_too_fast(run: Run) -> None:
             connection.send(bytes(4 * BIG))
             go.wait(BOUND)
             while heard < 4 * BIG:
-                heard += len(connection.sock.recv(2**20))
+                data = connection.sock.recv(2**20)
+                if not data:
+                    return
+                heard += len(data)
             connection.send(b"!")
 
         upgrade = GET[:-2] + b"Connection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -89,7 +100,7 @@ def test_an_upgraded_connection_holds_back_who_is_too_fast(run: Run) -> None:
                 assert raw._unread < UNREAD + 2**20
                 got = len(connection.surplus)
                 while got < 4 * BIG:
-                    got += len(await connection.read_raw())
+                    got += len(await heard_of(connection))
                 written = 0
 
                 async def upload() -> None:

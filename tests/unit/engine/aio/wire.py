@@ -111,5 +111,5 @@ async def pour(connection: AsyncConnection) -> None:
 
 def skip_head(connection: Connection) -> None:
     """A request's head is read, and leave its body."""
-    while connection._file.readline() != b"\r\n":
+    while connection._file.readline() not in {b"\r\n", b""}:
         pass

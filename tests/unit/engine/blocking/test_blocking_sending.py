@@ -9,14 +9,12 @@ import time
 import pytest
 
 from meshclient.engine.errors import Disconnected, WriteTimeout
-from unit.engine.blocking.calls import BOUND, CHUNKED_POST, GET, call, connected, gone, post, served, soon
+from unit.engine.blocking.calls import BOUND, CHUNKED_POST, call, connected, gone, post, served, soon
 from unit.http.rawserver import OK, Connection, always
 
 LARGE = 8_000_000
 REFUSED = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno"
 EXPECTING = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
-UPGRADE = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
-SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
 
 
 def small_buffers(connection: Connection) -> None:
@@ -151,6 +149,26 @@ def test_a_server_that_takes_nothing() -> None:
         done.set()
 
 
+def test_a_server_that_takes_it_slowly() -> None:
+    def rule(connection: Connection) -> None:
+        left = len(data)
+        while left:
+            left -= len(connection.sock.recv(min(left, 1_000_000), socket.MSG_WAITALL))
+            # The pace of the server; all of it takes longer than the gap allowed.
+            time.sleep(0.05)
+        connection.send(OK)
+        gone(connection)
+
+    data = post(LARGE * 5)
+    with served(rule) as (pool, _):
+        connection = connected(pool)
+        begun = time.monotonic()
+        connection.exchange(data, soon(), gap=1.0)
+        assert (connection.status, time.monotonic() - begun > 1.0) == (200, True)
+        connection.release()
+        assert len(pool.idle) == 1
+
+
 def test_both_sides_talk_at_once() -> None:
     def rule(connection: Connection) -> None:
         connection.sock.recv(len(CHUNKED_POST), socket.MSG_WAITALL)
@@ -239,45 +257,4 @@ def test_a_server_that_closes_instead_of_saying_what_it_wants() -> None:
         connection.exchange(EXPECTING, soon(), more=True)
         with pytest.raises(Disconnected):
             connection.proceed(BOUND)
-        assert connection.closed_because
-
-
-def test_a_connection_that_another_protocol_takes_over() -> None:
-    def rule(connection: Connection) -> None:
-        connection.request()
-        connection.send(SWITCHING + b"hello ")
-        while data := connection.sock.recv(65536):
-            connection.send(data)
-
-    with served(rule) as (pool, _):
-        connection = connected(pool)
-        connection.exchange(UPGRADE, soon(), upgrade=True)
-        assert (connection.status, connection.upgraded) == (101, True)
-        connection.write_raw(b"there", BOUND)
-        came = connection.surplus
-        while len(came) < len(b"hello there"):
-            came += connection.read_raw(BOUND)
-        assert came == b"hello there"
-        connection.release()
-        assert connection.closed_because == "another protocol took it over"
-        assert not pool.idle
-
-
-def test_the_end_of_a_connection_that_was_taken_over() -> None:
-    def rule(connection: Connection) -> None:
-        connection.request()
-        connection.send(SWITCHING)
-
-    with served(rule) as (pool, _):
-        connection = connected(pool)
-        connection.exchange(UPGRADE, soon(), upgrade=True)
-        assert connection.read_raw(BOUND) == b""
-        connection.release()
-
-
-def test_a_switch_that_nobody_asked_for_closes_the_connection() -> None:
-    with served(always(SWITCHING)) as (pool, _):
-        connection = connected(pool)
-        with pytest.raises(Exception, match="nobody asked for it"):
-            connection.exchange(GET, soon())
         assert connection.closed_because
