@@ -104,11 +104,8 @@ def test_there_are_as_many_as_calls_at_once_and_not_as_requests(lane: Lane) -> N
 @pytest.mark.parametrize("bound", ["per_endpoint", "total", "limits"])
 def test_calls_beyond_a_bound_wait_for_a_connection(lane: Lane, bound: str) -> None:
     held, others = Held(), Held()
-    bounds: dict[str, Any] = {
-        "per_endpoint": {"connections": {"per_endpoint": 2}},
-        "total": {"connections": {"total": 2}},
-        "limits": {"limits": httpx.Limits(max_connections=2)},
-    }[bound]
+    connections: dict[str, Any] = {"connections": {bound: 2}}
+    bounds = {"limits": httpx.Limits(max_connections=2)} if bound == "limits" else connections
     with RawServer(held) as server, RawServer(others) as other, ExitStack() as stack:
         stack.callback(held.go.set)
         stack.callback(others.go.set)
@@ -119,7 +116,7 @@ def test_calls_beyond_a_bound_wait_for_a_connection(lane: Lane, bound: str) -> N
         lane.idle()
         assert held.under_way + others.under_way == 2
         error: Any = lane.fails(client, timeout=httpx.Timeout(None, pool=0.1))
-        assert isinstance(error, httpx.PoolTimeout), repr(error)
+        assert type(error) is httpx.PoolTimeout, repr(error)
         assert any(url in str(error) for url in urls)
         [attempt] = error.mesh.attempts
         assert str(attempt.outcome.kind) == "pool_timeout"
@@ -139,7 +136,7 @@ def test_a_call_that_is_given_no_connection_says_so_in_time(lane: Lane) -> None:
         turn, results = begun(lane, client, 1, extensions={"mesh": {"attempt_timeout": 2 * BOUND}})
         wait_until(lambda: turn() or held.under_way == 1, BOUND, "a request")
         error: Any = lane.fails(client, extensions={"mesh": {"attempt_timeout": 0.3}})
-        assert isinstance(error, httpx.PoolTimeout), repr(error)
+        assert type(error) is httpx.PoolTimeout, repr(error)
         assert str(error.mesh.attempts[0].outcome.kind) == "pool_timeout"
         held.go.set()
         assert [answer.text for answer in results()] == ["ok"]

@@ -43,11 +43,8 @@ def carrier(response: httpx.Response) -> str:
 @pytest.mark.parametrize("where", ["client", "service", "defaults"])
 def test_httpxs_own_connections(lane: Lane, where: str) -> None:
     with RawServer(always(OK)) as server:
-        keywords: dict[str, Any] = {
-            "client": {"engine": "httpx"},
-            "service": {"service": {"engine": "httpx"}},
-            "defaults": {"defaults": {"engine": "httpx"}},
-        }[where]
+        choice: dict[str, Any] = {"engine": "httpx"}
+        keywords = choice if where == "client" else {where: choice}
         client = listed(lane.orders(server.url, verify=False, trust_env=False, **keywords))
         for _ in range(2):
             response = lane.ask(client)
@@ -111,7 +108,9 @@ def test_a_transport_of_the_users_carries_everything(lane: Lane) -> None:
     response = lane.ask(client, url="http://orders/a")
     assert response.text == "http://127.0.0.1:1/a for orders within 5000m"
     assert response.extensions["mesh"].endpoint.url == "http://127.0.0.1:1"
-    assert lane.ask(client, url="http://outside.example/").text.startswith("http://outside.example/ for outside.example")
+    assert lane.ask(client, url="http://outside.example/").text.startswith(
+        "http://outside.example/ for outside.example"
+    )
 
 
 def test_a_mock_is_asked_instead_of_endpoints(lane: Lane) -> None:

@@ -204,6 +204,11 @@ def hang_up(connection: Connection) -> None:
     connection.request()
 
 
+def reset_unanswered(connection: Connection) -> None:
+    connection.request()
+    connection.reset()
+
+
 def silent(connection: Connection) -> None:
     connection.request()
     connection.request()
@@ -212,7 +217,7 @@ def silent(connection: Connection) -> None:
 ERRORS: dict[str, tuple[Callable[[Connection], None] | None, type[Exception]]] = {
     "refused": (None, httpx.ConnectError),
     "hang up": (hang_up, httpx.TransportError),
-    "reset": (lambda connection: (connection.request(), connection.reset())[1], httpx.TransportError),
+    "reset": (reset_unanswered, httpx.TransportError),
     "silent": (silent, httpx.ReadTimeout),
 }
 
@@ -222,12 +227,12 @@ def test_errors_name_the_endpoint(lane: Lane, fault: str) -> None:
     rule, kind = ERRORS[fault]
     with RawServer(rule or always(OK)) as server:
         url = refusing() if rule is None else server.url
-        error: Any = lane.fails(lane.known(url, retry=False, attempt_timeout=0.3, deadline=BOUND))
+        error = lane.fails(lane.known(url, retry=False, attempt_timeout=0.3, deadline=BOUND))
         assert isinstance(error, kind)
         assert url in str(error)
-        [attempt] = error.mesh.attempts
+        [attempt] = error.mesh.attempts  # type: ignore[attr-defined]
         assert attempt.endpoint.url == url
-        assert error.request.url == "http://orders/"
+        assert error.request.url == "http://orders/"  # type: ignore[attr-defined]
 
 
 def test_a_connection_that_is_closed_for_good_makes_no_call_wait(lane: Lane) -> None:

@@ -20,7 +20,7 @@ from unit.http.face import pending
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 HOOKS = {"plain": {}, "hook": {"request": [lambda _: asyncio.sleep(0)]}}
@@ -191,7 +191,7 @@ def test_a_closed_client_refuses_calls_as_httpxs_does(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_a_transport_that_is_closed_opens_what_it_needs_again(lane: Lane, given: bool) -> None:  # noqa: FBT001
+def test_a_transport_that_is_closed_opens_what_it_needs_again(lane: Lane, given: bool) -> None:
     rule = Open()
     with RawServer(rule) as server:
         mesh = lane.mesh(services={"orders": {"endpoints": [server.url]}})
@@ -224,7 +224,7 @@ def test_under_trio_hosts_are_called_over_httpxs_transport(road: str) -> None:
         services = {"orders": {"endpoints": [url]}}
         async with meshclient.AsyncClient(services=services, trust_env=False, verify=False) as client:
             if road == "hook":
-                client.event_hooks = {"request": [lambda _: trio.lowlevel.checkpoint()]}
+                client.event_hooks = {"request": [let_others_run]}
             for path in ("/a", "/b"):
                 if road == "stream":
                     async with client.stream("GET", url + path) as response:
@@ -261,6 +261,10 @@ def test_without_any_loop_a_host_is_httpxs_affair(lane: Lane) -> None:
         # Where there is a loop again everything is as it was.
         assert lane.ask(client, url=server.url).text == "ok"
         assert lane.ask(client).text == "ok"
+
+
+async def let_others_run(_: object) -> None:
+    await trio.lowlevel.checkpoint()
 
 
 async def _within(work: Awaitable[None]) -> None:

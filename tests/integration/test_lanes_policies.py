@@ -112,8 +112,8 @@ def test_what_a_circuit_refuses_is_not_sent(lane: Lane) -> None:
         for _ in range(3):
             assert lane.ask(client).status_code == 500
         error: Any = lane.fails(client)
-        assert isinstance(error, meshclient.CircuitOpen)
-        assert isinstance(error, httpx.TransportError)
+        for kind in (meshclient.CircuitOpen, httpx.TransportError):
+            assert isinstance(error, kind)
         assert (error.mesh.attempts, error.mesh.service) == ((), "orders")
         assert error.request.url == "http://orders/"
         assert 0 < error.retry_after <= 60
@@ -251,7 +251,7 @@ def test_calls_are_sticky(lane: Lane, balancer: str, by: str) -> None:
     with RawServer(always(OK)) as one, RawServer(always(OK)) as two, RawServer(always(OK)) as three:
         more = {} if by == "call" else {"hash_key": by}
         client = lane.known(one.url, two.url, three.url, balancer=balancer, slow_start=False, **more, **SAFE)
-        homes = {}
+        homes: dict[int, Any] = {}
         for key in [*range(8)] * 3:
             endpoint = lane.ask(client, **arguments(key)).extensions["mesh"].endpoint
             assert homes.setdefault(key, endpoint) == endpoint

@@ -8,7 +8,7 @@ import pickle
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import httpx
 import pytest
 import zstandard
@@ -95,7 +95,7 @@ def test_a_redirect_leads_to_another_service_and_to_a_plain_host(lane: Lane) -> 
             here = saying("308 Permanent Redirect", "Location: http://users/u")
             with RawServer(always(here)) as orders:
                 client = lane.client(
-                    services={name: {"endpoints": [server.url]} for name, server in (("orders", orders), ("users", users))},
+                    services={"orders": {"endpoints": [orders.url]}, "users": {"endpoints": [users.url]}},
                     defaults=SAFE, verify=False, trust_env=False, follow_redirects=True,
                 )  # fmt: skip
                 listed(listed(client), "users")

@@ -113,6 +113,7 @@ def begin(
     timeout: float,
     key: str | None,
     made: Callable[[Service, Permit | None, Node | None, float, float, Snapshot], _F],
+    snapshot: Snapshot | None = None,
 ) -> _F | None:
     """Let a call in and pick its endpoint; None where `exchange` has to, and nothing has been counted then.
 
@@ -124,8 +125,10 @@ def begin(
         timeout: seconds for the attempt, more than 0.
         key: what a consistent hash goes by.
         made: the class of what is given back, which may have more to say.
+        snapshot: the service's, for who has it at hand.
     """
-    snapshot = service.snapshot
+    if snapshot is None:
+        snapshot = service.snapshot
     answer = snapshot.last if isinstance(snapshot, Failed) else snapshot
     if not isinstance(answer, Ready):
         return None

@@ -18,6 +18,7 @@ from meshclient.engine.sweep import sweep
 from meshclient.http.lag import PatientTimeout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from meshclient.core.limit.turn import Turn
@@ -109,21 +110,17 @@ def new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:
     return service.watch.wait(stale, None if seconds == inf else seconds)
 
 
-def async_runs() -> bool:
-    """Whether the caller's loop is asyncio's, or one like it: the engine runs on no other."""
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public one raises, which costs more
-
-
 def runs() -> bool:
     """Blocking calls are made anywhere."""
     return True
 
 
-def async_here() -> object:
-    """What connections belong to: the running loop."""
-    return asyncio.get_running_loop()
-
-
 def here() -> object:
     """What connections belong to: every thread may use any."""
     return None
+
+
+# Whether the caller's loop is asyncio's, or one like it: the engine runs on no other. The loop, or None.
+async_runs: Callable[[], object] = asyncio._get_running_loop  # noqa: SLF001 - the public one raises, which costs more
+# What connections belong to: the running loop. Asked for every call, so without a frame of ours.
+async_here: Callable[[], object] = asyncio.get_running_loop

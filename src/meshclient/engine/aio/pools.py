@@ -129,19 +129,19 @@ class Pools:
             pool.close(failure)
         for connection in list(self.connections):
             connection.shut(failure)
+        # Those with TLS have said farewell by then, and wait for their peers'.
+        self.loop.call_soon(self._abort)
+
+    def _abort(self) -> None:
+        for connection in list(self.closing):
+            connection.abort()
 
     async def aclose(self, failure: WireError) -> None:
         """Close everything, and wait until it is closed."""
         self.close(failure)
-        connections = list(self.closing)
         for turn in range(2 * _TURNS):
-            if turn == _TURNS:
-                # What was closed a moment ago is over as well by now. Those with TLS wait for their peers' farewell.
-                connections = [connection for connection in connections if not connection.over]
-                if not connections:
-                    return
-                for connection in connections:
-                    connection.abort()
+            if turn >= _TURNS and not self.closing:
+                return
             await asyncio.sleep(0)
 
     async def ended(self) -> None:

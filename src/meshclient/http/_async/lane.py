@@ -73,17 +73,17 @@ class AsyncLane:
         self._mark = (-1.0, b"")
         service.follow(self)
 
-    def pool(self, endpoint: Endpoint) -> AsyncPool:
-        """The connections to `endpoint` that can be used here."""
+    def pool(self, key: Key, endpoint: Endpoint) -> AsyncPool:
+        """The connections to `endpoint`, whose identity is `key`, that can be used here."""
         loop, pools = self._here
         place = async_here()
         if loop is not place:
             # The engine remembers those of every loop; here are those of the one that called last.
             pools = {}
             self._here = (place, pools)
-        found = pools.get(endpoint.key)
+        found = pools.get(key)
         if found is None:
-            found = pools[endpoint.key] = self._engine.pool(self.target(endpoint))
+            found = pools[key] = self._engine.pool(self.target(endpoint))
         return found
 
     async def send(  # noqa: PLR0917 - as the Protocol has it

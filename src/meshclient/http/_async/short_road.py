@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import Mesh
 
+# What statuses say that are the end of a call.
+_WELL = {status: said for status in range(200, 600) if (said := classify_status(status)).kind is Kind.OK}
 # Hosts that are no service; what a mesh takes for one does not change.
 _REMEMBERED = 1024
 
@@ -79,20 +81,20 @@ class AsyncShortRoad:
         if options.retry.retry is not None or timeout <= 0:
             return None
         try:
-            first = begin(service, started, timeout, options.key, AsyncStory)
+            first = begin(service, started, timeout, options.key, AsyncStory, service.watch.snapshot)
         except CircuitOpen as error:
             report = CallReport(service.name, (), service.snapshot_report(), options.deadline)
             raise flavoured(error, report, call.request()) from None
         if first is None:
             return None
-        endpoint = first.endpoint
-        if endpoint is None:
+        node, endpoint = first.node, first.endpoint
+        if node is None or endpoint is None:
             return AsyncDeparture(call, lane, options, first).unsent()
         due = started + timeout
         given = self._given if call.timeouts is self._given.timeouts else self._hear(call.timeouts)
         connection, marks = None, None
         try:
-            pool = lane.pool(endpoint)
+            pool = lane.pool(node.key, endpoint)
             connection = pool.take()
             if connection is None:
                 marks = Marks()
@@ -105,8 +107,8 @@ class AsyncShortRoad:
                 gap=given.read,
                 bodiless=call.method == "HEAD",
             )
-            outcome = classify_status(connection.status)
-            if outcome.kind is not Kind.OK:
+            outcome = _WELL.get(connection.status)
+            if outcome is None:
                 return AsyncDeparture(call, lane, options, first).unwell(connection, marks)
             body = connection.take() if connection.complete else await async_rest(connection)
         except WireError as error:
