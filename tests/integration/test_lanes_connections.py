@@ -116,9 +116,9 @@ def test_calls_beyond_a_bound_wait_for_a_connection(lane: Lane, bound: str) -> N
         lane.idle()
         assert held.under_way + others.under_way == 2
         error: Any = lane.fails(client, timeout=httpx.Timeout(None, pool=0.1))
-        assert type(error) is httpx.PoolTimeout, repr(error)
+        assert isinstance(error, httpx.PoolTimeout), repr(error)
         assert any(url in str(error) for url in urls)
-        [attempt] = error.mesh.attempts
+        [attempt] = error.mesh.attempts  # type: ignore[attr-defined]
         assert str(attempt.outcome.kind) == "pool_timeout"
         held.go.set()
         others.go.set()
@@ -136,8 +136,8 @@ def test_a_call_that_is_given_no_connection_says_so_in_time(lane: Lane) -> None:
         turn, results = begun(lane, client, 1, extensions={"mesh": {"attempt_timeout": 2 * BOUND}})
         wait_until(lambda: turn() or held.under_way == 1, BOUND, "a request")
         error: Any = lane.fails(client, extensions={"mesh": {"attempt_timeout": 0.3}})
-        assert type(error) is httpx.PoolTimeout, repr(error)
-        assert str(error.mesh.attempts[0].outcome.kind) == "pool_timeout"
+        assert isinstance(error, httpx.PoolTimeout), repr(error)
+        assert str(error.mesh.attempts[0].outcome.kind) == "pool_timeout"  # type: ignore[attr-defined]
         held.go.set()
         assert [answer.text for answer in results()] == ["ok"]
 

@@ -107,7 +107,7 @@ class FirstAttempt:
         return AttemptReport(self.endpoint, self.outcome, 0.0, self.ended - self.started)
 
 
-def begin(
+def begin(  # noqa: PLR0917 - called for every call, and keywords cost
     service: Service,
     now: float,
     timeout: float,

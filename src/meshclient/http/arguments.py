@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx
-    from httpx._types import AuthTypes, CertTypes, CookieTypes, HeaderTypes, ProxyTypes, QueryParamTypes, TimeoutTypes
+    from httpx._client import UseClientDefault
+    from httpx._types import (
+        AuthTypes,
+        CertTypes,
+        CookieTypes,
+        HeaderTypes,
+        ProxyTypes,
+        QueryParamTypes,
+        RequestExtensions,
+        TimeoutTypes,
+    )
 
 
 class _Arguments(TypedDict, total=False):
@@ -45,3 +55,15 @@ class AsyncClientArguments(_Arguments, total=False):
     mounts: Mapping[str, httpx.AsyncBaseTransport | None] | None
     event_hooks: Mapping[str, list[Callable[..., object]]] | None
     transport: httpx.AsyncBaseTransport | None
+
+
+class GetArguments(TypedDict, total=False):
+    """Of ``get``."""
+
+    params: QueryParamTypes | None
+    headers: HeaderTypes | None
+    cookies: CookieTypes | None
+    auth: AuthTypes | UseClientDefault | None
+    follow_redirects: bool | UseClientDefault
+    timeout: TimeoutTypes | UseClientDefault
+    extensions: RequestExtensions | None

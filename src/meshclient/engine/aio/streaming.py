@@ -26,7 +26,8 @@ class Streaming(Exchange):
         if self._failure is not None:
             raise self._ended()
         self._transport.write(data)
-        if self._paused:
+        if self._paused or self._transport.is_closing():
+            # One that broke just now takes everything and says so in the next turn of the loop.
             await self._until(DRAIN)
 
     async def proceed(self, seconds: float) -> bool:

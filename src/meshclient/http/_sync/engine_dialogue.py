@@ -102,7 +102,7 @@ class Dialogue:
             size += len(part)
             if length is not None and size > length:
                 raise wrong_length(length, size)
-            data = memoryview(part if length is not None else chunk(part))
+            data = part if length is not None else chunk(part)
             # In slices: each has the write's whole time, and the server may say in between that it wants no more.
             for at in range(0, len(data), SLICE):
                 allow(connection, self._write)
