@@ -27,7 +27,7 @@ _KEYLESS = frozenset({"p2c", "round_robin", "weighted_random", "least_request"})
 # The one policy that stands in a table of its own.
 GUARD = "guard"
 # What only the connections of our own engine keep.
-OWN_ENGINE: tuple[Path, ...] = (("connections", "per_endpoint"), ("connections", "warm"), ("max_response",))
+OWN_ENGINE: tuple[Path, ...] = (("connections", "per_endpoint"), ("connections", "warm"))
 # Fleets that the arithmetic of ejection and panic is tried on.
 _LARGEST = 100
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from meshclient.core.balance.balancer import Balancer
 from meshclient.core.balance.keyed import Keyed
@@ -183,7 +183,8 @@ class MeshService:
         # that is told with the next answer.
         self.branches: Branches | None = None
         self.injection: Injection | None = None
-        self._followers: WeakSet[Follower] = WeakSet()
+        self._followers: tuple[ref[Follower], ...] = ()
+        self._followers_lock = fork_safe_lock()
         self._opening = True
         self._unsaid: list[Event] = []
         self.watch = open_watch(self._take_over, self._announce, self._tell)
@@ -218,7 +219,9 @@ class MeshService:
 
     def follow(self, follower: Follower) -> None:
         """Tell `follower`, which is held weakly, of endpoints that come and go."""
-        self._followers.add(follower)
+        with self._followers_lock:
+            # Replaced as a whole: the thread of the watch reads it at any time.
+            self._followers = (*(known for known in self._followers if known() is not None), ref(follower))
 
     def unreached(self) -> None:
         """Let the resolver know that the list may be out of date; it is told once a second at most."""
@@ -245,8 +248,9 @@ class MeshService:
         if self.sticky is not None:
             self.stuck = {self.sticky.value(endpoint): endpoint.key for endpoint in endpoints}
         self.balancer.update(endpoints, self.clock())
-        for follower in list(self._followers):
-            self._tell_follower(follower, before, endpoints)
+        for known in self._followers:
+            if (follower := known()) is not None:
+                self._tell_follower(follower, before, endpoints)
         if self._checking is not None:
             self._checking.follow(endpoints)
 

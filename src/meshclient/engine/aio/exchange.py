@@ -108,7 +108,8 @@ class Exchange(ResponseReader, asyncio.Protocol):
             raise self._ended()
         self.expect(bodiless=bodiless, upgrade=upgrade)
         self.uses += 1
-        self.due = due
+        # The head is a part as well; and no clock is read where there is no limit to parts.
+        self.due = due if gap == inf else min(due, self._clock() + gap)
         self._then = then
         self._gap = gap
         self._wait = WHOLE if whole else HEAD
@@ -140,6 +141,11 @@ class Exchange(ResponseReader, asyncio.Protocol):
         if self.headed_at - sweep.next <= TOLERANCE:
             return stood
         return stood + sweep.late(self.began, self.headed_at)
+
+    @property
+    def opened(self) -> bool:
+        """Whether there ever was a transport, which will tell of its end."""
+        return self._transport is not None
 
     # Called by the transport.
 

@@ -126,7 +126,7 @@ class AsyncPool:
     def gone(self, connection: AsyncConnection) -> None:
         """It is closed."""
         self._pools.connections.discard(connection)
-        if not connection.over:
+        if connection.opened and not connection.over:
             self._pools.closing.add(connection)
         if not (connection.busy or connection.reserved):
             self.share.idle -= 1

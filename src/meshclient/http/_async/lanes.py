@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from meshclient.engine.aio.engine import AsyncEngine
+from meshclient.engine.errors import TlsFailed
 from meshclient.engine.limits import PoolLimits, ResponseLimits
 from meshclient.engine.tls import TlsContexts
 from meshclient.engine.tls_settings import TlsSettings
@@ -32,8 +33,10 @@ class AsyncLanes:
             is made where it is needed by default. Closed by whoever gave it.
         tls: for endpoints of services that say nothing of it; by default what httpx trusts.
         limits: that the client was given; they hold for each service. None for those of the services' configuration.
+        builtin: whether services may go over the engine at all.
 
     Attributes:
+        builtin: likewise.
         tls: likewise.
         known: those that have been gone, by scheme and host.
         engine: keeps the connections to hosts that are no service.
@@ -45,7 +48,10 @@ class AsyncLanes:
         direct: httpx.AsyncBaseTransport | None = None,
         tls: Contexts | None = None,
         limits: httpx.Limits | None = None,
+        *,
+        builtin: bool = True,
     ) -> None:
+        self.builtin = builtin
         self._direct = None if direct is None else AsyncRoutedWire(direct)
         self._owned: AsyncRoutedWire | None = None
         self.tls = TlsContexts(TlsSettings()) if tls is None else tls
@@ -56,7 +62,7 @@ class AsyncLanes:
         self.known: dict[tuple[str, str], AsyncLane] = {}
         self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, AsyncEngine] = {}
-        self._http2: dict[str, AsyncRoutedWire] = {}
+        self._wires: dict[str, AsyncRoutedWire] = {}
 
     def find(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
         """The way to `service` for requests with this scheme and host."""
@@ -66,12 +72,12 @@ class AsyncLanes:
         return lane
 
     def wire(self, service: MeshService, request: httpx.Request) -> AsyncWire:
-        """What carries the attempts of a call to `service`."""
+        """What carries the attempts of a call to `service`. Raises httpx.ConnectError for files that cannot be used."""
         config = service.config
-        if config.engine == "httpx" or async_mocked() or not async_runs():
+        if async_mocked() or not async_runs():
             return self._httpx()
-        if config.http2:
-            return self._http2_wire(service)
+        if config.http2 or config.engine == "httpx" or not self.builtin:
+            return self._routed(service)
         return self.find(service, request.url.scheme, request.url.host)
 
     async def aclose(self) -> None:
@@ -81,7 +87,8 @@ class AsyncLanes:
         for engine in engines.values():
             await engine.aclose()
         await self.engine.aclose()
-        wires, self._http2 = [*self._http2.values()], {}
+        direct = None if self._direct is None else self._direct.transport
+        wires, self._wires = [wire for wire in self._wires.values() if wire.transport is not direct], {}
         if self._owned is not None:
             wires.append(self._owned)
             self._owned = None
@@ -123,14 +130,32 @@ class AsyncLanes:
         own = PoolLimits(per_endpoint=said.per_endpoint, total=said.total, idle_seconds=said.idle)
         return own if self._limits is None else _given(self._limits, own)
 
-    def _http2_wire(self, service: MeshService) -> AsyncRoutedWire:
-        wire = self._http2.get(service.name)
+    def _routed(self, service: MeshService) -> AsyncRoutedWire:
+        """A transport of httpx for this service."""
+        wire = self._wires.get(service.name)
         if wire is None:
-            require_h2(service.name)
-            verify = self._tls_of(service).apart()
-            wire = AsyncRoutedWire(httpx.AsyncHTTPTransport(verify=verify, http2=True))
-            self._http2[service.name] = wire
+            wire = self._wires[service.name] = self._route(service)
         return wire
+
+    def _route(self, service: MeshService) -> AsyncRoutedWire:
+        config = service.config
+        identity = "" if config.tls is None else config.tls.identity
+        if not config.http2 and config.tls is None and self._direct is not None:
+            return AsyncRoutedWire(self._direct.transport, identity, config.max_response)
+        if config.http2:
+            require_h2(service.name)
+        try:
+            verify = self._tls_of(service).apart()
+        except TlsFailed as error:
+            raise httpx.ConnectError(f"service {service.name!r}: {error}") from error
+        bounds = self._pool_limits(service)
+        limits = httpx.Limits(
+            max_connections=bounds.total or None,
+            max_keepalive_connections=bounds.idle,
+            keepalive_expiry=bounds.idle_seconds,
+        )
+        transport = httpx.AsyncHTTPTransport(verify=verify, http2=config.http2, limits=limits)
+        return AsyncRoutedWire(transport, identity, config.max_response)
 
 
 def _given(limits: httpx.Limits, own: PoolLimits) -> PoolLimits:

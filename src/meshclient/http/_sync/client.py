@@ -102,26 +102,26 @@ class Client(httpx.Client):
         self._lanes = self._lay(engine or self.mesh.config.defaults.engine, arguments)
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
-            if self._lanes is not None and not arguments.get("mounts"):
+            if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
                 self._road = ShortRoad(self.mesh, self._lanes, self, passes=not has_proxies(self))
 
     def _lay(self, engine: str, arguments: ClientArguments) -> Lanes | None:
         if engine not in {"builtin", "httpx"}:
             msg = f'engine is {engine!r}: write "builtin" or "httpx"'
             raise ConfigError(msg)
-        own = arguments.get("transport") is None and arguments.get("http1", True) and not arguments.get("http2")
-        if engine == "httpx" or not own:
+        if arguments.get("transport") is not None:
             return None
         direct, context = direct_transport(self)
         return Lanes(
             direct,
             AdoptedContext(context, given=isinstance(arguments.get("verify"), ssl.SSLContext)),
             arguments.get("limits"),
+            builtin=engine == "builtin" and arguments.get("http1", True) and not arguments.get("http2"),
         )
 
     def _wrap(self, direct: httpx.BaseTransport, passthrough: httpx.BaseTransport) -> MeshTransport:
         lanes = self._lanes
-        if lanes is not None and passthrough is direct:
+        if lanes is not None and lanes.builtin and passthrough is direct:
             passthrough = lanes.passthrough
         return MeshTransport(self.mesh, direct, passthrough=passthrough, lanes=lanes)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.engine.errors import ReadTimeout
@@ -11,6 +12,7 @@ from meshclient.http.begun import BEGUN, Begun
 from meshclient.http.classification import classify_response
 from meshclient.http.diagnosis import failed, interrupted
 from meshclient.http.engine_errors import translated
+from meshclient.http.routing import given_timeouts, least
 from meshclient.http.trail import Trail
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ class Departure:
     def unwell(self, connection: Connection, marks: Marks | None) -> httpx.Request:
         """There is a head that says that the call may have to be repeated; the body may be still to come."""
         begun, now = self._begun, self._lane.service.clock()
-        response = self._lane.response(connection, self._request)
+        ends = inf if self._options.deadline is None else self._first.started + self._options.deadline
+        read = least(given_timeouts(self._request).get("read"), ends - now)
+        response = self._lane.response(connection, self._request, read)
         begun.response, begun.sent = response, True
         begun.outcome = classify_response(response)
         # What follows the head was not the endpoint's time either.

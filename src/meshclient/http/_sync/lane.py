@@ -100,9 +100,9 @@ class Lane:
             target = replace(target, server_name=name)
         return self.transport.send(request, target, "", stream, timeouts, trail, marks)
 
-    def response(self, connection: Connection, request: httpx.Request) -> httpx.Response:
-        """The response whose head is on `connection`; its body may be still to come."""
-        return self.transport.response(connection, request, {}, Trail(self.service.clock, None))
+    def response(self, connection: Connection, request: httpx.Request, read: float | None) -> httpx.Response:
+        """The response whose head is on `connection`; its body may be still to come, in parts `read` seconds apart."""
+        return self.transport.response(connection, request, {"read": read}, Trail(self.service.clock, None))
 
     def target(self, endpoint: Endpoint) -> Target:
         """Where connections to `endpoint` lead."""

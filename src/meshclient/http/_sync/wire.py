@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from meshclient.http.decoding import bounded_decoder
+from meshclient.http.innards import set_decoder
 from meshclient.http.routing import routed
 
 if TYPE_CHECKING:
@@ -53,10 +55,14 @@ class RoutedWire:
 
     Args:
         transport: sends a request to an address.
+        identity: that certificates are checked against instead of the service's name; empty for that.
+        most: bytes that a response's body may have; 0 for any number.
     """
 
-    def __init__(self, transport: httpx.BaseTransport) -> None:
+    def __init__(self, transport: httpx.BaseTransport, identity: str = "", most: int = 0) -> None:
         self.transport = transport
+        self._identity = identity
+        self._most = most
 
     def send(  # noqa: PLR0917 - as the Protocol has it
         self,
@@ -71,7 +77,11 @@ class RoutedWire:
         sent = routed(request, endpoint, stream, timeouts, trail.trace)
         for name, value in marks.items():
             sent.headers[name] = value
+        if self._identity and "sni_hostname" not in request.extensions:
+            sent.extensions["sni_hostname"] = self._identity
         response = self.transport.handle_request(sent)
         # Both are read again for the body: it has the whole call's time, and nobody listens but the user.
         sent.extensions["trace"] = trail.onward
+        if self._most:
+            set_decoder(response, bounded_decoder(response.headers.get("content-encoding", ""), self._most))
         return response
