@@ -46,7 +46,8 @@ class Lane(Wire):
         """As `ask`, not yet run where that needs a loop."""
         self.made(client)
         if self.road != "stream":
-            return client.request(method, url, **arguments)
+            # It has a way of its own.
+            return client.get(url, **arguments) if method == "GET" else client.request(method, url, **arguments)
         follow = {"follow_redirects": arguments.pop("follow_redirects")} if "follow_redirects" in arguments else {}
         request = client.build_request(method, url, **arguments)
         return (_astreamed if self.is_async else _streamed)(client, request, follow)

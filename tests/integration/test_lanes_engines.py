@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -168,10 +167,14 @@ def test_a_plain_host_is_called_as_httpx_would(lane: Lane) -> None:
         assert isinstance(first, FilledResponse) == (lane.road == "plain")
         assert "mesh" not in first.extensions
         assert "mesh-" not in server.requests[0].head
-        with contextlib.suppress(httpx.TransportError):
-            lane.ask(client, url=f"{server.url}/b", method="POST", content=b"pay")
+        error = lane.fails(client, "POST", f"{server.url}/b", content=b"pay")
+        assert isinstance(error, httpx.TransportError)
         assert [request.method for request in server.requests] == ["GET"]
-        assert lane.ask(client, url=f"{server.url}/c").text == "ok"
+    with RawServer(rule) as server:
+        client = lane.known("http://127.0.0.1:1")
+        assert [lane.ask(client, url=f"{server.url}/{path}").text for path in "ab"] == ["ok", "ok"]
+        assert [request.target for request in server.requests] == ["/a", "/b"]
+        assert server.connections == 2
 
 
 def test_a_plain_host_that_does_not_answer(lane: Lane) -> None:

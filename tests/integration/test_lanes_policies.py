@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SAFE = {"attempt_timeout": BOUND, "deadline": 3 * BOUND}
 QUICK = {"backoff": "1ms..2ms"}
+BUSY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno"
 
 
@@ -31,6 +32,12 @@ def at_first(answers: int, answer: bytes = UNAVAILABLE) -> Callable[[Connection]
             connection.send(left.pop() if left else OK)
 
     return rule
+
+
+def by_key(connection: Connection) -> None:
+    """A rule: 429, which is no blame, for those who ask for it."""
+    while request := connection.request():
+        connection.send(BUSY if request.header("x-fail") == "1" else OK)
 
 
 def mesh_fields(server: RawServer) -> list[dict[str, str]]:
@@ -179,12 +186,21 @@ def test_a_post_with_a_key_may_be_repeated(lane: Lane, name: str) -> None:
         client = lane.known(server.url, retry=QUICK, **SAFE)
         assert lane.ask(client, "POST", headers={name: "k"}, content=b"pay").status_code == 200
         assert [(request.body, request.header(name)) for request in server.requests] == [(b"pay", "k")] * 2
-    with RawServer(at_first(1)) as server:
-        client = lane.known(server.url, retry=QUICK, **SAFE)
-        lane.ask(client, "POST", headers={"X-Other": "idempotency-key: k"}, content=b"pay")
-        assert len(server.requests) == 1
-        response = lane.ask(client, "POST", headers={name: "k"}, content=b"pay")
-        assert response.status_code == 200
+
+
+def test_one_post_with_a_key_says_nothing_of_the_next(lane: Lane) -> None:
+    """What is usual for a method is remembered, and has to be remembered without what a single call brought."""
+    with RawServer(by_key) as server:
+        client = lane.known(server.url, retry={"attempts": 2, **QUICK, "budget": 1.0}, **SAFE)
+        for headers, failed, sent in (
+            ({"Idempotency-Key": "k"}, "0", 1),
+            ({}, "1", 1),
+            ({"X-Other": "idempotency-key: k"}, "1", 1),
+            ({"Idempotency-Key": "k"}, "1", 2),
+        ):
+            before = len(server.requests)
+            lane.ask(client, "POST", headers={**headers, "X-Fail": failed}, content=b"pay")
+            assert len(server.requests) - before == sent, headers
 
 
 ASKED: dict[str, tuple[Mapping[str, object], int, int]] = {
@@ -221,6 +237,15 @@ def test_a_wrong_wish_is_refused_before_anything_is_sent(lane: Lane) -> None:
         assert "did you mean 'deadline'?" in str(error)
         assert server.requests == []
         assert pending(client) == 0
+
+
+def test_what_serves_a_repeat_says_so(lane: Lane) -> None:
+    with RawServer(always(OK)) as server:
+        client = lane.known(server.url, deadline=BOUND, attempt_timeout=2)
+        for attempt in ("1", "2", "3", "1"):
+            lane.ask_within(serving({"mesh-attempt": attempt}), client)
+        assert [fields.get("mesh-attempt") for fields in mesh_fields(server)] == [None, "2", "2", None]
+        assert {fields["mesh-timeout"] for fields in mesh_fields(server)} == {"2000m"}
 
 
 def test_the_time_left_of_a_request_being_served_is_handed_on(lane: Lane) -> None:

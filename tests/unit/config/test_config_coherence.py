@@ -112,7 +112,7 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[defaults]\nengine = 'httpx'\nmax_response = '1MB'\nconnections = { warm = true }",
             [
                 (
-                    "defaults.connections.warm true ~ means nothing with defaults.engine httpx ~, whose connections are "
+                    "defaults.connections.warm True ~ means nothing with defaults.engine httpx ~, whose connections are "
                     "those of httpx's transport: leave one of them out"
                 )
             ],

@@ -134,6 +134,8 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
         self, connection: AsyncConnection, request: httpx.Request, timeouts: Mapping[str, float | None], trail: Trail
     ) -> httpx.Response:
         """The response whose head is on `connection`, which goes back to its pool at the end of the body."""
+        # All of it now: once it is released the connection is another call's.
+        status = connection.status
         headers = [(name, value.rstrip(b" \t")) for name, value in connection.headers]
         extensions: dict[str, object] = {
             "http_version": _VERSIONS[connection.version],
@@ -150,7 +152,7 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
                 connection.release()
             else:
                 stream = AsyncEngineStream(connection, request, timeouts, trail)
-        response = httpx.Response(connection.status, headers=headers, stream=stream, extensions=extensions)
+        response = httpx.Response(status, headers=headers, stream=stream, extensions=extensions)
         if self._max_decoded:
             coding = response.headers.get("content-encoding", "")
             set_decoder(response, bounded_decoder(coding, self._max_decoded))

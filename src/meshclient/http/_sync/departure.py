@@ -47,11 +47,11 @@ class Departure:
         begun, now = self._begun, self._lane.service.clock()
         ends = inf if self._options.deadline is None else self._first.started + self._options.deadline
         read = least(given_timeouts(self._request).get("read"), ends - now)
+        # What follows the head was not the endpoint's time either. Asked first: the connection may be another's then.
+        begun.waited = self._began(marks) - self._first.started + connection.waited + now - connection.headed_at
         response = self._lane.response(connection, self._request, read)
         begun.response, begun.sent = response, True
         begun.outcome = classify_response(response)
-        # What follows the head was not the endpoint's time either.
-        begun.waited = self._began(marks) - self._first.started + connection.waited + now - connection.headed_at
         return self._request
 
     def failed(self, connection: Connection | None, marks: Marks | None, error: WireError) -> httpx.Request:

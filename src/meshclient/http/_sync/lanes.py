@@ -104,6 +104,7 @@ class Lanes:
         return self._owned
 
     def _open(self, service: MeshService, scheme: str, host: str) -> Lane:
+        self._forget()
         engine = self._engines.get(service.name)
         if engine is None:
             engine = Engine(response=ResponseLimits(body=service.config.max_response), pool=self._pool_limits(service))
@@ -111,6 +112,17 @@ class Lanes:
         config = service.config.tls
         identity = config.identity if config is not None and config.identity else host
         return Lane(service, engine, self._tls_of(service), secure=scheme == "https", server_name=identity)
+
+    def _forget(self) -> None:
+        """What belongs to services that nothing has called for long, and that the mesh has forgotten."""
+        gone = [host for host, lane in list(self.known.items()) if lane.service.released]
+        for host in gone:
+            self.known.pop(host, None)
+        names = {lane.service.name for lane in list(self.known.values())}
+        for name in [name for name in list(self._engines) if name not in names]:
+            # Its idle connections close with it; those in use hold it until they are done.
+            self._engines.pop(name, None)
+            self._contexts.pop(name, None)
 
     def _tls_of(self, service: MeshService) -> Contexts:
         config = service.config.tls
