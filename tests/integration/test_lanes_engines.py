@@ -150,18 +150,19 @@ def test_a_subclass_that_sees_to_each_request_still_does(lane: Lane) -> None:
     assert told == ["http://orders/"]
 
 
+def closing(connection: Connection) -> None:
+    """A rule: the first connection answers once, and is closed as soon as anything more comes."""
+    if connection.number > 1:
+        always(OK)(connection)
+    elif connection.request() is not None:
+        connection.send(OK)
+        connection.sock.recv(1, socket.MSG_PEEK)
+        connection.reset()
+
+
 def test_a_plain_host_is_called_as_httpx_would(lane: Lane) -> None:
-    """Without a policy, a report or a header of the mesh; a call that may be repeated outlives a closed connection."""
-
-    def rule(connection: Connection) -> None:
-        if connection.number > 1:
-            always(OK)(connection)
-        elif connection.request() is not None:
-            connection.send(OK)
-            connection.sock.recv(1, socket.MSG_PEEK)
-            connection.reset()
-
-    with RawServer(rule) as server:
+    """Without a policy, a report or a header of the mesh; what may have been seen is not repeated."""
+    with RawServer(closing) as server:
         client = lane.known("http://127.0.0.1:1")
         first = lane.ask(client, url=f"{server.url}/a")
         assert isinstance(first, FilledResponse) == (lane.road == "plain")
@@ -170,7 +171,11 @@ def test_a_plain_host_is_called_as_httpx_would(lane: Lane) -> None:
         error = lane.fails(client, "POST", f"{server.url}/b", content=b"pay")
         assert isinstance(error, httpx.TransportError)
         assert [request.method for request in server.requests] == ["GET"]
-    with RawServer(rule) as server:
+
+
+@pytest.mark.parametrize("lane", ["sync-plain", "asyncio-plain", "uvloop-plain"], indirect=True)
+def test_a_get_of_a_plain_host_outlives_a_connection_that_is_closed(lane: Lane) -> None:
+    with RawServer(closing) as server:
         client = lane.known("http://127.0.0.1:1")
         assert [lane.ask(client, url=f"{server.url}/{path}").text for path in "ab"] == ["ok", "ok"]
         assert [request.target for request in server.requests] == ["/a", "/b"]

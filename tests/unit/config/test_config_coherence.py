@@ -112,8 +112,8 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[defaults]\nengine = 'httpx'\nmax_response = '1MB'\nconnections = { warm = true }",
             [
                 (
-                    "defaults.connections.warm True ~ means nothing with defaults.engine httpx ~, whose connections are "
-                    "those of httpx's transport: leave one of them out"
+                    "defaults.connections.warm True ~ means nothing with defaults.engine httpx ~, whose connections "
+                    "are those of httpx's transport: leave one of them out"
                 )
             ],
         ),

@@ -84,9 +84,10 @@ class AsyncLanes:
         """Close all connections; calls that follow open new ones."""
         engines, self._engines = self._engines, {}
         self.known.clear()
-        for engine in engines.values():
-            await engine.aclose()
-        await self.engine.aclose()
+        # On other loops than asyncio's there never was a connection.
+        if async_runs():
+            for engine in (*engines.values(), self.engine):
+                await engine.aclose()
         direct = None if self._direct is None else self._direct.transport
         wires, self._wires = [wire for wire in self._wires.values() if wire.transport is not direct], {}
         if self._owned is not None:

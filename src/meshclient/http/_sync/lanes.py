@@ -85,9 +85,10 @@ class Lanes:
         """Close all connections; calls that follow open new ones."""
         engines, self._engines = self._engines, {}
         self.known.clear()
-        for engine in engines.values():
-            engine.close()
-        self.engine.close()
+        # On other loops than asyncio's there never was a connection.
+        if runs():
+            for engine in (*engines.values(), self.engine):
+                engine.close()
         direct = None if self._direct is None else self._direct.transport
         wires, self._wires = [wire for wire in self._wires.values() if wire.transport is not direct], {}
         if self._owned is not None:
