@@ -45,7 +45,8 @@ def test_a_body_on_the_wire(lane: Lane, framed: Callable[[bytes], bytes]) -> Non
         error = lane.fails(client)
         assert isinstance(error, httpx.RemoteProtocolError), repr(error)
         assert large.url in str(error)
-        assert f"larger than {MOST} bytes" in str(error)
+        assert f"larger than {MOST} bytes: max_response" in str(error)
+        assert "HTTP/1.1" not in str(error)
         # What is too large once will be so again.
         assert len(error.mesh.attempts) == len(large.requests) == 1  # type: ignore[attr-defined]
         assert pending(client) == 0

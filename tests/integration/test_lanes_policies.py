@@ -277,7 +277,7 @@ def test_calls_are_sticky(lane: Lane, balancer: str, by: str) -> None:
         more = {} if by == "call" else {"hash_key": by}
         client = lane.known(one.url, two.url, three.url, balancer=balancer, slow_start=False, **more, **SAFE)
         homes: dict[int, Any] = {}
-        for key in [*range(8)] * 3:
+        for key in [*range(24)] * 2:
             endpoint = lane.ask(client, **arguments(key)).extensions["mesh"].endpoint
             assert homes.setdefault(key, endpoint) == endpoint
         assert len(set(homes.values())) > 1

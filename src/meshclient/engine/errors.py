@@ -68,6 +68,10 @@ class MalformedResponse(WireError):
     kind = Kind.PROTOCOL_ERROR
 
 
+class TooLarge(MalformedResponse):
+    """The response is one, with a body larger than allowed."""
+
+
 class MalformedRequest(WireError):
     """The request cannot be written as HTTP/1.1; nothing was sent."""
 

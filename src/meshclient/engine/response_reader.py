@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from meshclient.engine import response_rules as rules
-from meshclient.engine.errors import MalformedResponse
+from meshclient.engine.errors import MalformedResponse, TooLarge
 
 if TYPE_CHECKING:
     from meshclient.engine.limits import ResponseLimits
@@ -27,6 +27,9 @@ _USUAL = frozenset((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5"))
 _END = b"\r\n\r\n"
 # Interim responses before the final one. A server that works for long may send 102 every few seconds.
 _INTERIM = 100
+_TOO_LARGE = (
+    "the body of its response is larger than {} bytes: max_response sets that bound, raise it if the server is right"
+)
 
 
 class _OutOfTurn(Exception):
@@ -109,7 +112,7 @@ class ResponseReader:
             except httptools.HttpParserError as error:
                 self._failed(error)
             if self._fault:
-                raise MalformedResponse(self._fault)
+                raise self._invalid()
             if self.status == 0:
                 self._begun(data)
             elif len(data) > self._limits.head:
@@ -138,7 +141,7 @@ class ResponseReader:
         except httptools.HttpParserError as error:
             self._failed(error)
         if self._fault:
-            raise MalformedResponse(self._fault)
+            raise self._invalid()
 
     def _failed(self, error: httptools.HttpParserError) -> None:
         raised = error.__context__
@@ -146,7 +149,7 @@ class ResponseReader:
             # It came from outside while a callback ran, as an interrupt does.
             raise raised from None
         if not self.complete:
-            raise MalformedResponse(self._fault or rules.words(str(error))) from None
+            raise (self._invalid() if self._fault else MalformedResponse(rules.words(str(error)))) from None
         # The response itself was well; what follows it is not.
         self.keep = False
 
@@ -249,7 +252,7 @@ class ResponseReader:
     def on_body(self, part: bytes) -> None:  # noqa: D102
         self.received = received = self.received + len(part)
         if received > self._most:
-            self._fault = f"its body is larger than {self._limits.body} bytes (max_response)"
+            self._fault = _TOO_LARGE.format(self._limits.body)
             return
         self.parts.append(part)
 
@@ -265,6 +268,9 @@ class ResponseReader:
             self._look_at_trailers()
 
     # What of it is rare.
+
+    def _invalid(self) -> MalformedResponse:
+        return (TooLarge if self.received > self._most else MalformedResponse)(self._fault)
 
     def _look(self, status: int) -> None:
         """The head is not the usual one."""

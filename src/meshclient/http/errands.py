@@ -1,7 +1,8 @@
 """Work beside a call that the call does not wait for; where the colours differ, and not generated therefore.
 
-A coroutine becomes a task of the running loop. A blocking call runs on a thread that the discovery runtime owns and
-starts for it, as those of resolvers do; where no thread can be started it is left undone.
+A coroutine becomes a task of the running loop; on trio, where a task belongs to whoever made room for it, it is left
+undone. A blocking call runs on a thread that the discovery runtime owns and starts for it, as those of resolvers do;
+where no thread can be started it is left undone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from meshclient.discovery.runtime.background import CLOSE_TIMEOUT
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background
+from meshclient.http.waiting import async_here, async_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -36,6 +38,9 @@ class AsyncErrands:
 
     def begin(self, errand: Callable[[], Coroutine[object, object, None]], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing but cancellation; `ended` is called when it is over, or was not."""
+        if not async_runs():
+            ended()
+            return
         task = asyncio.get_running_loop().create_task(errand())
         # A loop holds its tasks weakly.
         self._tasks.add(task)
@@ -44,7 +49,7 @@ class AsyncErrands:
 
     async def aclose(self) -> None:
         """Let what is under way on this loop end within `GRACE` seconds, cancel the rest, and wait for that."""
-        loop = asyncio.get_running_loop()
+        loop = async_here() if async_runs() else None
         own = {task for task in self._tasks if task.get_loop() is loop}
         if own:
             _, late = await asyncio.wait(own, timeout=GRACE)

@@ -1,9 +1,11 @@
-"""What is private to httpx, read and written in this file and nowhere else.
+"""What is private to httpx's requests, responses and clients, read and written in this file and nowhere else.
 
 httpx has no public way to fill a response that is already here, or to see cheaply whether a client's settings are still
 the same. Both are worth 70 us a call. So it is done behind its back, and held against httpx's own doing once per
 process, on first use: `sound` compares, attribute by attribute, what both make of the same exchange. With a version of
 httpx where anything differs, it says no, and every call takes httpx's own road: slower, with the same result.
+
+The transports of a client are the affair of `mounting`, what libraries replace in httpx that of `mocking`.
 """
 
 # ruff: noqa: SLF001 - that is what this file is for

@@ -1,4 +1,4 @@
-"""Putting the mesh under a client that httpx has set up; the one file that knows httpx's private attributes.
+"""Putting the mesh under a client that httpx has set up; the one file that knows where a client keeps its transports.
 
 Given a transport of our own, httpx would ignore ``proxy``, ``verify``, ``limits`` and the proxy variables of the
 environment. So it builds its transports as for any other client, and each is then wrapped: requests for services go

@@ -62,6 +62,10 @@ class CallOptions:
     stuck: Callable[[], Key | None] | None = None
 
 
+# What `check_options` changes.
+_ANY = CallOptions(deadline=None, attempt_timeout=inf, connect_timeout=inf, idempotent=False, retry=RetryPolicy())
+
+
 def call_options(request: httpx.Request, service: MeshService) -> CallOptions:
     """As `options_for`."""
     head = Head(request.method, request.url.path, request.headers.get)
@@ -107,6 +111,11 @@ def asked_options(options: CallOptions, service: MeshService, given: object) -> 
     if given is not None:
         options = _override(options, given)
     return options if ambient is NOTHING else _inherit(options, ambient, service.clock())
+
+
+def check_options(given: Mapping[str, object]) -> None:
+    """Raises ConfigError for what no call can ask for, whichever it is."""
+    _override(_ANY, given)
 
 
 def _key(head: Head, by: HashKey) -> str | None:

@@ -1,7 +1,8 @@
-"""The two primitives in which waiting differs between the colours; everything else of the twins is generated.
+"""The primitives in which waiting differs between the colours; everything else of the twins is generated.
 
 A blocking call cannot be interrupted from outside, so its time limit lies in the socket timeouts that every attempt
-carries anyway, and `Limit` only keeps the shape.
+carries anyway, and `limit` only keeps the shape. An asynchronous one waits as its loop does: asyncio's, or trio's
+(`meshclient.http.foreign`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,13 @@ def async_limit(seconds: float, grace: float, stood: float) -> AbstractAsyncCont
     Of the time for which the loop stands still, as `async_stood` tells it since it was `stood`, up to `grace` seconds
     are not counted.
     """
-    return nullcontext() if seconds == inf else PatientTimeout(seconds, grace, stood)
+    if seconds == inf:
+        return nullcontext()
+    if async_runs():
+        return PatientTimeout(seconds, grace, stood)
+    from meshclient.http import foreign
+
+    return foreign.limit(seconds)
 
 
 def limit(seconds: float, grace: float, stood: float) -> AbstractContextManager[object]:  # noqa: ARG001 - its twin's
@@ -56,8 +63,11 @@ def bound(seconds: float) -> float:
 
 
 def async_stood() -> float:
-    """Seconds for which the running loop has stood still, to be compared with a later reading."""
-    return sweep().stood()
+    """Seconds for which the running loop has stood still, to be compared with a later reading.
+
+    It is measured on asyncio's loops; 0 on every other.
+    """
+    return sweep().stood() if async_runs() else 0.0
 
 
 def stood() -> float:
@@ -67,6 +77,10 @@ def stood() -> float:
 
 async def async_turn(turn: Turn, seconds: float) -> bool:
     """Wait until the turn comes; False when `seconds` pass first."""
+    if not async_runs():
+        from meshclient.http import foreign
+
+        return await foreign.turn(turn, seconds)
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     turn.watch(partial(_wake, loop, came))
     try:
@@ -92,7 +106,12 @@ def turn(place: Turn, seconds: float) -> bool:
 
 async def async_pause(seconds: float) -> None:
     """Wait."""
-    await asyncio.sleep(seconds)
+    if async_runs():
+        await asyncio.sleep(seconds)
+        return
+    from meshclient.http import foreign
+
+    await foreign.pause(seconds)
 
 
 def pause(seconds: float) -> None:
@@ -102,7 +121,12 @@ def pause(seconds: float) -> None:
 
 async def async_new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:
     """Wait until the service's snapshot is another; False when `seconds` pass first."""
-    return await service.watch.wait_async(stale, None if seconds == inf else seconds)
+    wait = partial(service.watch.wait_async, stale, None if seconds == inf else seconds)
+    if async_runs():
+        return await wait()
+    from meshclient.discovery.runtime.foreign import hosted
+
+    return await hosted(wait)
 
 
 def new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:

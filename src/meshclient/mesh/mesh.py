@@ -316,7 +316,16 @@ class Mesh:
     async def aclose(self) -> None:
         """As `close`, without blocking the caller's event loop."""
         services = self._forget()
-        await asyncio.gather(*(service.watch.aclose() for service in services))
+
+        async def end() -> None:
+            await asyncio.gather(*(service.watch.aclose() for service in services))
+
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises
+            await end()
+        elif services:
+            from meshclient.discovery.runtime.foreign import hosted
+
+            await hosted(end)
 
     def __enter__(self) -> Self:
         return self

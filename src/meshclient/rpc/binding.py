@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
@@ -15,7 +16,7 @@ from meshclient.rpc.location import service_base
 from meshclient.rpc.options import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from meshclient.mesh import Mesh
     from meshclient.rpc.arguments import RequestArguments
@@ -51,7 +52,7 @@ class Binding:
     ) -> None:
         self.base = service_base(mesh, service)
         self.service = self.base.partition("://")[2]
-        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.headers = _lowered(headers, f"channel {self.service!r}")
         self.codec: Codec = codec_named(codec)
         self.defaults = checked(options, f"channel {self.service!r}")
         self.standing: Mapping[str, str] = self.headers if sent else {}
@@ -108,3 +109,15 @@ class Binding:
         if complaint := self.codec.complaint(kind):
             msg = f"channel {self.service!r}, codec {self.codec.name!r}: {complaint}"
             raise ConfigError(msg)
+
+
+def _lowered(headers: object, where: str) -> dict[str, str]:
+    """`headers`, their names in lower case; raises ConfigError for what is no table of texts."""
+    if not isinstance(headers, Mapping):
+        msg = f"{where}: its headers are {headers!r}: give a table such as {{'x-tenant': 'a'}}"
+        raise ConfigError(msg)
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            msg = f"{where}: the header {name!r} is {value!r}: give text"
+            raise ConfigError(msg)
+    return {name.lower(): value for name, value in headers.items()}

@@ -32,8 +32,11 @@ def service_base(mesh: Mesh, service: str) -> str:
     return f"{SCHEME if meant is None else 'http'}://{name}"
 
 
-def located(base: str, path: str) -> str:
-    """The URL of `path` in the service at `base`; raises ConfigError where it names a host of its own."""
+def located(base: str, path: object) -> str:
+    """The URL of `path` in the service at `base`; raises ConfigError where it names a host of its own, or is none."""
+    if not isinstance(path, str):
+        msg = f"the path is {path!r}: give text such as '/v1/orders'"
+        raise ConfigError(msg)
     if path.startswith("/") and not path.startswith("//"):
         return base + path
     if _ABSOLUTE.match(path):

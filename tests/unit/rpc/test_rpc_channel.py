@@ -48,6 +48,12 @@ def test_paths_are_relative_to_the_service(face: Face, wire: Wire, path: str, ta
     assert wire.target == target
 
 
+def test_a_path_is_text(face: Face, wire: Wire) -> None:
+    with pytest.raises(ConfigError, match=r"the path is 5: give text such as '/v1/orders'"):
+        face.run(channel(face, wire.client).get(5))
+    assert wire.requests == []
+
+
 @pytest.mark.parametrize("url", ["http://orders/v1", "mesh://users/v1", "//users/v1", "HTTPS://x"])
 def test_an_absolute_url_is_refused(face: Face, wire: Wire, url: str) -> None:
     with pytest.raises(ConfigError, match=r"names a host, and this channel goes to service 'orders' only: give a path"):
@@ -122,6 +128,10 @@ def test_headers_over_a_mesh(face: Face) -> None:
     ("keywords", "said"),
     [
         ({"deadlin": 1}, "channel 'orders' has no option 'deadlin'; did you mean 'deadline'?"),
+        ({"deadline": -1}, "channel 'orders': option deadline: "),
+        ({"priority": "high"}, "channel 'orders': option priority is 'high'"),
+        ({"headers": 5}, "channel 'orders': its headers are 5: give a table"),
+        ({"headers": {"x": 5}}, "channel 'orders': the header 'x' is 5: give text"),
         ({"codec": "jsn"}, "there is no codec 'jsn'; did you mean 'json'?"),
         ({"service": "or ders"}, "'or ders' is not a service name"),
     ],

@@ -72,6 +72,38 @@ def test_all_that_is_wrong_is_said_at_once(mesh: meshclient.Mesh) -> None:
     assert [line.split("Orders.")[1][0] for line in lines] == ["a", "b"]
 
 
+def test_so_is_what_the_interface_says_and_what_has_no_route(mesh: meshclient.Mesh) -> None:
+    @service("orders", deadline=-1, headers={"x-a": 5}, codec="jsn")  # type: ignore[dict-item]
+    class Orders(Protocol):
+        @get(5)  # type: ignore[arg-type]
+        def a(self) -> None: ...
+
+        def b(self) -> None: ...
+
+        @get("/v1", deadline=-3)
+        def c(self) -> None: ...
+
+        @get("/v1")
+        def fine(self) -> None: ...
+
+    with pytest.raises(StubError) as caught:
+        stub(Orders, mesh)
+    said = str(caught.value).replace(f"{Orders.__qualname__}", "Orders").splitlines()
+    for line, beginning in zip(
+        said,
+        [
+            "Orders: the header 'x-a' is 5: a header carries",
+            "Orders: option deadline: ",
+            "Orders: there is no codec 'jsn'",
+            "Orders.b has no route",
+            "Orders.a: the path is 5: write text such as '/v1/orders/{id}'",
+            "Orders.c: option deadline: ",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(beginning), said
+
+
 def test_the_service_has_to_be_named_once(mesh: meshclient.Mesh) -> None:
     class Nameless(Protocol):
         @get("/v1")
@@ -144,7 +176,7 @@ def test_what_a_stubs_own_client_sends_is_not_added_to_each_call(mesh: meshclien
         def text(self, number: int) -> str: ...
 
     channels = Channels(mesh, "orders", Common())
-    one, text = assemble(methods(Orders), Common(), channels.of)
+    one, text = assemble(*methods(Orders), Common(), channels.of)
     assert one.plan.write((7,), {}) == ("http://orders/v1/7", None, None)
     assert text.plan.write((7,), {}) == ("http://orders/v1/7/text", {"accept": "*/*"}, None)
     assert channels.of(False).client.headers["accept"] == "application/json"

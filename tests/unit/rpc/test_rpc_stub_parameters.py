@@ -20,6 +20,7 @@ T = TypeVar("T")
 @pytest.mark.parametrize(
     ("path", "said"),
     [
+        (5, "the path is 5: write text such as"),
         ("v1", "the path 'v1' does not begin with one '/'"),
         ("http://orders/v1", "does not begin with one '/': write it as it is within the service"),
         ("//v1", "does not begin with one '/'"),
@@ -36,8 +37,27 @@ T = TypeVar("T")
         ("/v1/{id}/missing", "the path has a placeholder {id}, the method no parameter 'id': add `id: str`"),
     ],
 )
-def test_paths(path: str, said: str) -> None:
+def test_paths(path: Any, said: str) -> None:
     assert said in complaint(plain, get(path))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"deadline": -3}, "option deadline: "),
+        ({"attempt_timeout": "soon"}, "option attempt_timeout: "),
+        ({"retry": "often"}, "option retry is 'often': give True or False"),
+        ({"retry": {"attempts": "x"}}, "option retry['attempts']: "),
+        ({"priority": "high"}, "option priority is 'high': give a whole number"),
+        ({"hedge": 1}, "option hedge is 1: give True or False"),
+        ({"hash_key": 5}, "option hash_key is 5: give text"),
+        ({"headers": 5}, "its headers are 5: give a table"),
+        ({"headers": {"x": 5}}, "the header 'x' is 5: a header carries printable ASCII text"),
+        ({"headers": {5: "x"}}, "5 is no name of a header"),
+    ],
+)
+def test_options_and_headers(options: dict[str, Any], said: str) -> None:
+    assert said in complaint(plain, get("/v1", **options))
 
 
 @pytest.mark.parametrize("path", ["/v1/..{one}", "/v1/{one}.."])

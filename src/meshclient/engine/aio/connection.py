@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from meshclient.engine.aio.streaming import Streaming
+from meshclient.engine.errors import Disconnected
 from meshclient.engine.keep_alive import kept_for
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class AsyncConnection(Streaming):
         if self.closed_because:
             return
         self.closed_because = why
+        if self._waiter is not None and not self.complete:
+            # Somebody else closes it under whoever reads: another task, at the end of a program.
+            self._failure = self._failure or Disconnected(f"{self._target}: {why}")
+            self._wake()
         if self._transport is not None:
             if at_once:
                 self._transport.abort()

@@ -12,7 +12,7 @@ import socket
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
-from meshclient.engine.errors import ConnectFailed
+from meshclient.engine.complaints import unconnected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ async def dial(loop: asyncio.AbstractEventLoop, target: Target) -> socket.socket
             return await _connect(loop, addresses[0])
         return await _race(loop, addresses)
     except OSError as error:
-        raise ConnectFailed(f"no connection to {target}: {_words(error)}") from error
+        raise unconnected(target, _words(error)) from error
 
 
 def literal(host: str, port: int) -> list[Address]:
@@ -65,10 +65,10 @@ async def _resolve(loop: asyncio.AbstractEventLoop, target: Target) -> list[Addr
         found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         words = error.strerror if isinstance(error, OSError) else "it is no name"
-        raise ConnectFailed(f"no connection to {target}: its name does not resolve ({words})") from error
+        raise unconnected(target, f"the name {target.host!r} cannot be resolved: {words}") from error
     addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
     if not addresses:
-        raise ConnectFailed(f"no connection to {target}: its name has no address")
+        raise unconnected(target, f"the name {target.host!r} has no address")
     return interleaved(list(addresses))
 
 

@@ -11,9 +11,10 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, cast
 
+from meshclient.engine import complaints
 from meshclient.engine.aio.loss import loss
 from meshclient.engine.aio.upgraded import AsyncUpgraded
-from meshclient.engine.errors import MalformedResponse, ReadTimeout, StaleConnection, WireError, WriteTimeout
+from meshclient.engine.errors import MalformedResponse, StaleConnection, WireError
 from meshclient.engine.response_reader import ResponseReader
 from meshclient.engine.sweep import LOOK, TOLERANCE
 
@@ -157,7 +158,7 @@ class Exchange(ResponseReader, asyncio.Protocol):
         try:
             self.feed(data)
         except MalformedResponse as error:
-            self._fail(MalformedResponse(f"{self._target} did not answer in HTTP/1.1: {error}"))
+            self._fail(complaints.malformed(self._target, error))
             return
         if not self.complete:
             self._progress()
@@ -302,11 +303,9 @@ class Exchange(ResponseReader, asyncio.Protocol):
         self._fail(loss(self._target, error, self.uses, seconds, answered=answered))
 
     def _late(self) -> WireError:
-        target = self._target
         if self._wait == DRAIN or (self._paused and not self.headed):
-            return WriteTimeout(f"{target} did not take the request in time")
-        what = "did not send its whole response" if self.headed else "gave no response head"
-        return ReadTimeout(f"{target} {what} in time")
+            return complaints.unread(self._target)
+        return complaints.late_response(self._target, headed=self.headed)
 
     def _fail(self, failure: WireError) -> None:
         self._failure = failure

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshclient.engine.errors import ConnectFailed, Disconnected, StaleConnection, TlsFailed, WireError
+from meshclient.engine import complaints
+from meshclient.engine.errors import ConnectFailed, Disconnected, TlsFailed, WireError
 from meshclient.engine.tls_explanation import explain
 
 if TYPE_CHECKING:
     from meshclient.engine.target import Target
-
-# Seconds from writing within which a kept connection that ends without a word was ended before: the peer closed it
-# while the request was on its way. A server that had begun to work on it is rarely gone so soon.
-STALE = 0.1
 
 
 def loss(target: Target, error: Exception | None, uses: int, seconds: float, *, answered: bool) -> WireError:
@@ -31,20 +28,19 @@ def loss(target: Target, error: Exception | None, uses: int, seconds: float, *, 
 
 
 def _named(target: Target, error: Exception | None, uses: int, seconds: float, *, answered: bool) -> WireError:
-    what = "the peer closed the connection" if error is None else f"the connection broke ({error})"
     if not answered and uses < 2 and target.tls is not None and _of_tls(error):
         # With TLS 1.3 the peer's opinion of our certificate comes after our part of the handshake.
         return TlsFailed(explain(error, target))
     if not uses:
-        return ConnectFailed(f"{target}: {what} before a request was sent")
+        return ConnectFailed(f"{complaints.ended(target, error)} before a request was sent")
     if uses == 1 and target.tls is not None and not answered:
         # The alert is lost where the peer's reset overtakes it. But a request may have been seen, for all we know.
         return Disconnected(explain(error, target))
     if answered:
-        return Disconnected(f"{target}: {what} in the middle of its response")
-    if uses > 1 and seconds < STALE:
-        return StaleConnection(f"{target}: {what} while the request was on its way")
-    return Disconnected(f"{target}: {what} before it answered")
+        return complaints.half_answered(target, error)
+    if uses > 1 and seconds < complaints.CROSSED:
+        return complaints.crossed(target, error)
+    return complaints.unanswered(target, error)
 
 
 def _of_tls(error: Exception | None) -> bool:

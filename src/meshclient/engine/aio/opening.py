@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from meshclient.engine.aio.connection import AsyncConnection
 from meshclient.engine.aio.dial import dial
-from meshclient.engine.errors import ConnectFailed, TlsFailed
+from meshclient.engine.complaints import unconnected
+from meshclient.engine.errors import TlsFailed
 from meshclient.engine.tls_explanation import explain
 
 if TYPE_CHECKING:
@@ -47,10 +48,13 @@ async def open_connection(pool: AsyncPool, failed: Callable[[], None]) -> AsyncC
         await loop.create_connection(lambda: connection, sock=sock, **secured)
     except OSError as error:
         connection.abandon("it could not be made")
+        # Its transport, if there is one, will not tell.
+        pool.over(connection)
         if target.tls is not None:
             raise TlsFailed(explain(error, target)) from error
-        raise ConnectFailed(f"no connection to {target}: {error}") from error
+        raise unconnected(target, error.strerror or str(error)) from error
     except BaseException:
         connection.abandon("nobody waited for it any more")
+        pool.over(connection)
         raise
     return connection

@@ -12,9 +12,10 @@ from collections import OrderedDict, deque
 from math import inf
 from typing import TYPE_CHECKING
 
+from meshclient.engine import complaints
 from meshclient.engine.aio.limit import Limit
 from meshclient.engine.aio.opening import open_connection
-from meshclient.engine.errors import ConnectTimeout, PoolTimeout, WireError
+from meshclient.engine.errors import WireError
 
 if TYPE_CHECKING:
     from meshclient.engine.aio.connection import AsyncConnection
@@ -242,10 +243,8 @@ class AsyncPool:
                 return await waiter
         except TimeoutError:
             self._leave(waiter)
-            raise PoolTimeout(
-                f"{self.target}: all {self.open} connections were busy, of which {self._cap} to one endpoint and"
-                f" {self.share.total} in all may be open"
-            ) from None
+            here = self.open >= self._cap
+            raise complaints.crowded(self.target, self._cap if here else self.share.total, here=here) from None
         except BaseException:
             self._leave(waiter)
             raise
@@ -277,7 +276,7 @@ class AsyncPool:
             with Limit(self.sweep, now, due, until):
                 return await open_connection(self, self._unclaim)
         except TimeoutError:
-            raise ConnectTimeout(f"no connection to {self.target} within {due - now:.3g}s") from None
+            raise complaints.late_connection(self.target) from None
 
     async def _warm(self) -> None:
         if self.open or not self._claim():

@@ -18,7 +18,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.runtime.aside import ASIDE
-from meshclient.engine.errors import ConnectFailed, ConnectTimeout
+from meshclient.engine.complaints import late_connection, unconnected
 
 if TYPE_CHECKING:
     from meshclient.engine.target import Target
@@ -63,11 +63,11 @@ def _addresses(target: Target, until: float) -> list[Address]:
         try:
             found = answer.result(None if rest == inf else max(rest, 0.0))
         except LookupTimeout:
-            raise ConnectTimeout(f"{target}: its name was not resolved in time") from None
+            raise late_connection(target, "its name was not resolved until then") from None
         except OSError as error:
-            raise ConnectFailed(f"{target}: the name {target.host!r} cannot be resolved: {error.strerror}") from error
+            raise unconnected(target, f"the name {target.host!r} cannot be resolved: {error.strerror}") from error
     if not found:
-        raise ConnectFailed(f"{target}: the name {target.host!r} has no address")
+        raise unconnected(target, f"the name {target.host!r} has no address")
     return _alternating(found)
 
 
@@ -116,14 +116,14 @@ class _Race:
         while True:
             now = time.monotonic()
             if now >= self._until:
-                raise ConnectTimeout(f"{self._target}: no connection in time{self._so_far()}")
+                raise late_connection(self._target, self._so_far())
             made = self._start() if self._addresses else None
             if made is None and self._running:
                 made = self._wait(min(self._until - now, HEAD_START if self._addresses else inf))
             if made is not None:
                 return made
             if not self._running and not self._addresses:
-                raise ConnectFailed(f"{self._target}: no connection{self._so_far()}")
+                raise unconnected(self._target, self._so_far())
 
     def close(self) -> None:
         """Break off those that lost."""
@@ -182,4 +182,4 @@ class _Race:
         self._failures.append(why)
 
     def _so_far(self) -> str:
-        return f": {', '.join(dict.fromkeys(self._failures))}" if self._failures else ""
+        return ", ".join(dict.fromkeys(self._failures))

@@ -12,13 +12,14 @@ import weakref
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from meshclient.engine.errors import PoolTimeout
+from meshclient.engine.complaints import crowded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshclient.engine.blocking.bounded_pool import BoundedPool
     from meshclient.engine.blocking.connection import Connection
+    from meshclient.engine.errors import PoolTimeout
     from meshclient.engine.limits import PoolLimits
 
 # Seconds after which a waiting thread looks for itself, should an interrupted one have failed to tell it.
@@ -129,7 +130,7 @@ class Gate:
             while not me.given:
                 rest = until - self._clock()
                 if rest <= 0.0:
-                    raise PoolTimeout(f"{pool.target}: all {self._bound(pool)} connections were busy for too long")
+                    raise self._crowded(pool)
                 me.wake.acquire(timeout=min(rest, _LOOK_AGAIN))
                 self.stir()
             return me.given.pop()
@@ -168,9 +169,10 @@ class Gate:
             finally:
                 self.batons.append(baton)
 
-    def _bound(self, pool: BoundedPool) -> int:
+    def _crowded(self, pool: BoundedPool) -> PoolTimeout:
         limits = self._limits
-        return limits.per_endpoint if 0 < limits.per_endpoint <= pool.opened else limits.total
+        here = 0 < limits.per_endpoint <= pool.opened
+        return crowded(pool.target, limits.per_endpoint if here else limits.total, here=here)
 
     def _let_in(self) -> None:
         self._count_returned()

@@ -6,7 +6,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from meshclient.engine.errors import ConnectTimeout, TlsFailed
+from meshclient.engine.complaints import late_connection
+from meshclient.engine.errors import TlsFailed
 from meshclient.engine.tls_explanation import explain
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def shake_hands(sock: socket.socket, target: Target, tls: Tls, until: float) -> 
         )
     except TimeoutError:
         sock.close()
-        raise ConnectTimeout(f"{target}: the TLS handshake was not over in time") from None
+        raise late_connection(target, "the TLS handshake was not over") from None
     except (ssl.SSLError, ssl.CertificateError, OSError) as error:
         sock.close()
         raise TlsFailed(explain(error, target)) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.engine.blocking.connection import Connection
 from meshclient.engine.blocking.dial import dial
-from meshclient.engine.errors import ConnectTimeout
+from meshclient.engine.complaints import late_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ class Pool:
         epoch = self.epoch
         seconds = min(connect, end - now)
         if seconds <= 0.0:
-            raise ConnectTimeout(f"{self.target}: no time was left to connect")
+            raise late_connection(self.target, "no time was left")
         sock = dial(self.target, time.monotonic() + seconds)
         connection = Connection(self, sock, epoch, slot, self._engine)
         connection.marks = marks

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from meshclient.engine import complaints
 from meshclient.engine.blocking.failure import failure
 from meshclient.engine.blocking.line import line_on
 from meshclient.engine.errors import MalformedResponse, ReadTimeout, WireError, WriteTimeout
@@ -109,7 +110,7 @@ class Wire(ResponseReader):
         end = min(self._due, self._then)
         while data and not (self.complete or self.status >= 400):
             if now >= end or now >= began + self._gap:
-                raise WriteTimeout(f"{self.target} did not take the request in time: {len(data)} bytes are left")
+                raise complaints.unread(self.target)
             try:
                 sent = line.write_now(data)
             except OSError:
@@ -167,13 +168,12 @@ class Wire(ResponseReader):
             raise failure(self, None)
 
     def _late(self) -> ReadTimeout:
-        what = "the rest of its body" if self.headed else "an answer"
-        return ReadTimeout(f"{self.target}: {what} did not come in time")
+        return complaints.late_response(self.target, headed=self.headed)
 
     def _fail(self, error: BaseException) -> None:
         """Close it; what a socket or the parser raised is raised as the error of the situation."""
         if isinstance(error, MalformedResponse):
-            said: WireError = MalformedResponse(f"{self.target} sent no valid HTTP/1.1 response: {error}")
+            said: WireError = complaints.malformed(self.target, error)
         elif isinstance(error, OSError):
             said = failure(self, error)
         else:

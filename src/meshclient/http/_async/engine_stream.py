@@ -57,11 +57,12 @@ class AsyncEngineStream(httpx.AsyncByteStream):
                     break
                 yield part
         except BaseException as error:
-            try:
-                if trail.onward is not None:
-                    await trail.async_trace("http11.receive_response_body.failed", {"exception": error})
-            finally:
-                await self.aclose()
+            # First of all: where the response was complete it may be another call's while somebody is told.
+            connection.release()
+            self._connection = None
+            if trail.onward is not None:
+                await trail.async_trace("http11.receive_response_body.failed", {"exception": error})
+                await self._tell_closed()
             if isinstance(error, WireError):
                 raise translated(error, self._request) from error
             raise
@@ -80,8 +81,11 @@ class AsyncEngineStream(httpx.AsyncByteStream):
             return
         connection.release()
         if self._trail.onward is not None:
-            await self._trail.async_trace("http11.response_closed.started", {"request": traced(self._request)})
-            await self._trail.async_trace("http11.response_closed.complete", {"return_value": None})
+            await self._tell_closed()
+
+    async def _tell_closed(self) -> None:
+        await self._trail.async_trace("http11.response_closed.started", {"request": traced(self._request)})
+        await self._trail.async_trace("http11.response_closed.complete", {"return_value": None})
 
 
 def seconds(timeouts: Mapping[str, float | None], name: str) -> float:

@@ -38,7 +38,7 @@ class AsyncLanes:
     Attributes:
         builtin: likewise.
         tls: likewise.
-        known: those that have been gone, by scheme and host.
+        known: the ways of services by the scheme and host that they are called by; for whoever goes them to fill.
         engine: keeps the connections to hosts that are no service.
         passthrough: sends requests to those.
     """
@@ -60,15 +60,16 @@ class AsyncLanes:
         self.engine = AsyncEngine(pool=pool)
         self.passthrough: httpx.AsyncBaseTransport = AsyncEngineTransport(self.engine, tls=self.tls)
         self.known: dict[tuple[str, str], AsyncLane] = {}
+        self._ways: dict[tuple[str, str, str], AsyncLane] = {}
         self._contexts: dict[str, TlsContexts] = {}
         self._engines: dict[str, AsyncEngine] = {}
         self._wires: dict[str, AsyncRoutedWire] = {}
 
     def find(self, service: MeshService, scheme: str, host: str) -> AsyncLane:
-        """The way to `service` for requests with this scheme and host."""
-        lane = self.known.get((scheme, host))
+        """The way to `service`, or to a variant of it, for requests with this scheme and host."""
+        lane = self._ways.get((service.name, scheme, host))
         if lane is None or lane.service is not service:
-            lane = self.known[scheme, host] = self._open(service, scheme, host)
+            lane = self._ways[service.name, scheme, host] = self._open(service, scheme, host)
         return lane
 
     def wire(self, service: MeshService, request: httpx.Request) -> AsyncWire:
@@ -84,6 +85,7 @@ class AsyncLanes:
         """Close all connections; calls that follow open new ones."""
         engines, self._engines = self._engines, {}
         self.known.clear()
+        self._ways.clear()
         # On other loops than asyncio's there never was a connection.
         if async_runs():
             for engine in (*engines.values(), self.engine):
@@ -117,10 +119,11 @@ class AsyncLanes:
 
     def _forget(self) -> None:
         """What belongs to services that nothing has called for long, and that the mesh has forgotten."""
-        gone = [host for host, lane in list(self.known.items()) if lane.service.released]
-        for host in gone:
+        for host in [host for host, lane in list(self.known.items()) if lane.service.released]:
             self.known.pop(host, None)
-        names = {lane.service.name for lane in list(self.known.values())}
+        for way in [way for way, lane in list(self._ways.items()) if lane.service.released]:
+            self._ways.pop(way, None)
+        names = {name for name, _, _ in list(self._ways)}
         for name in [name for name in list(self._engines) if name not in names]:
             # Its idle connections close with it; those in use hold it until they are done.
             self._engines.pop(name, None)

@@ -60,21 +60,25 @@ class AsyncShortRoad:
         self._hosts: set[tuple[str, str]] = set()
         self._given = Wishes({})
 
-    async def send(self, call: PlainCall) -> httpx.Response | httpx.Request | None:
+    async def send(  # noqa: C901 - a frame of its own for each step would cost every call
+        self, call: PlainCall
+    ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
 
         Raises ConfigError for what the call asks, and CircuitOpen.
         """
         host = (call.scheme, call.host)
-        lane = self._lanes.known.get(host)
-        if (lane is None or lane.service.released) and (lane := self._look_up(host)) is None:
+        lane = self._lanes.known.get(host) or self._look_up(host)
+        if lane is None:
             passage = self._passage if host in self._hosts else None
             return None if passage is None else await passage.send(call)
-        if not lane.plain:
+        service = lane.service
+        # In this order, as `Roster.called`.
+        service.used = started = service.clock()
+        if not lane.plain or service.released:
             return None
         options = lane.options(call)
-        timeout, then, service = options.attempt_timeout, inf, lane.service
-        service.used = started = service.clock()
+        timeout, then = options.attempt_timeout, inf
         if options.deadline is not None:
             then = started + options.deadline
             timeout = min(timeout, options.deadline)
@@ -115,6 +119,8 @@ class AsyncShortRoad:
             return AsyncDeparture(call, lane, options, first).failed(connection, marks, error)
         except BaseException:
             first.cancelled(service.clock())
+            if connection is not None and connection.busy:
+                connection.abandon("its call was given up")
             raise
         now, headed = service.clock(), connection.headed_at
         latency = headed - (started if marks is None or marks.began is None else marks.began) - connection.waited
@@ -134,7 +140,8 @@ class AsyncShortRoad:
         except MeshError:
             return None
         if service is not None:
-            return self._lanes.find(service, *host)
+            lane = self._lanes.known[host] = self._lanes.find(service, *host)
+            return lane
         if len(self._hosts) >= _REMEMBERED:
             self._hosts.clear()
         self._hosts.add(host)

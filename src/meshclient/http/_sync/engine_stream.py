@@ -58,11 +58,12 @@ class EngineStream(httpx.SyncByteStream):
                     break
                 yield part
         except BaseException as error:
-            try:
-                if trail.onward is not None:
-                    trail.trace("http11.receive_response_body.failed", {"exception": error})
-            finally:
-                self.close()
+            # First of all: where the response was complete it may be another call's while somebody is told.
+            connection.release()
+            self._connection = None
+            if trail.onward is not None:
+                trail.trace("http11.receive_response_body.failed", {"exception": error})
+                self._tell_closed()
             if isinstance(error, WireError):
                 raise translated(error, self._request) from error
             raise
@@ -81,8 +82,11 @@ class EngineStream(httpx.SyncByteStream):
             return
         connection.release()
         if self._trail.onward is not None:
-            self._trail.trace("http11.response_closed.started", {"request": traced(self._request)})
-            self._trail.trace("http11.response_closed.complete", {"return_value": None})
+            self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        self._trail.trace("http11.response_closed.started", {"request": traced(self._request)})
+        self._trail.trace("http11.response_closed.complete", {"return_value": None})
 
 
 def seconds(timeouts: Mapping[str, float | None], name: str) -> float:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # More URLs than this are not remembered at a time, nor longer ones.
 REMEMBERED = 4096
 LONGEST = 1024
+# Characters that httpx takes in a URL at most.
+LONGEST_URL = 65_536
 
 # What httpx leaves as it is in a path and in a query (the percent-encode sets of the WHATWG URL standard, section 1.3;
 # an escape or a lone percent sign stays too). Dot segments are looked for apart.
@@ -86,6 +88,9 @@ class Places:
                 parsed = httpx.QueryParams(wanted)
                 query = f"?{parsed}" if parsed else ""
             target = path + query
+            if len(origin.text) + len(target) > LONGEST_URL:
+                # httpx takes no URL as long as that.
+                return None
             line = f"{method} {target} HTTP/1.1\r\n"
             return origin, origin.text + target, target, line.encode("ascii")
         return self._parse(method, url, params)

@@ -40,15 +40,35 @@ class Assembled:
     streams: bool
 
 
-def assemble(found: list[Method], common: Common, around: Callable[[bool], Binding]) -> list[Assembled]:
+def common_faults(name: str, common: Common) -> list[str]:
+    """What is wrong with what the interface `name` says for all its methods."""
+    faults = []
+    for check in (
+        lambda: check_headers(name, common.headers),
+        lambda: checked(common.options, name),
+        lambda: codec_named(common.codec or "json"),
+    ):
+        try:
+            check()
+        except StubError as exc:
+            faults.append(str(exc))
+        except ConfigError as exc:
+            faults.append(_said(name, exc))
+    return faults
+
+
+def assemble(
+    found: list[Method], faults: list[str], common: Common, around: Callable[[bool], Binding]
+) -> list[Assembled]:
     """Plan each method; raises StubError with a line for each that cannot be called.
 
     Args:
         found: the methods.
+        faults: what is wrong already.
         common: what the interface says for all of them.
         around: the channel for those that are asynchronous, or for those that are not.
     """
-    assembled, faults = [], []
+    assembled, faults = [], list(faults)
     for method in found:
         try:
             template, declaration = _declaration(method)
@@ -59,10 +79,15 @@ def assemble(found: list[Method], common: Common, around: Callable[[bool], Bindi
         except StubError as exc:
             faults.append(str(exc))
         except ConfigError as exc:
-            faults.append(f"{method.where}: {exc}")
+            faults.append(_said(method.where, exc))
     if faults:
         raise StubError("\n".join(faults))
     return assembled
+
+
+def _said(where: str, error: ConfigError) -> str:
+    text = str(error)
+    return text if text.startswith(where) else f"{where}: {text}"
 
 
 def _declaration(method: Method) -> tuple[Template, Declaration]:
@@ -79,9 +104,9 @@ def _plan(method: Method, template: Template, declaration: Declaration, common: 
     name = own.codec or common.codec
     codec = codec_named(name) if name else around.codec
     check_parameters(declaration, template, verb, codec)
+    check_headers(where, own.headers)
     fixed = {key.lower(): value for each in (common.headers, own.headers) for key, value in each.items()}
-    check_headers(where, fixed)
-    options = {**around.defaults, **checked(common.options, where), **checked(own.options, where)}
+    options = {**around.defaults, **common.options, **checked(own.options, where)}
     failures = Failures({**common.errors, **own.errors}, around.service, where)
     records = None
     read: Callable[[httpx.Response], object] = _passed

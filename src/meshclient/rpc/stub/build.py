@@ -9,11 +9,10 @@ from meshclient.rpc._async.channel import AsyncChannel
 from meshclient.rpc._async.method import async_method, async_stream
 from meshclient.rpc._sync.channel import Channel
 from meshclient.rpc._sync.method import method, stream
-from meshclient.rpc.stub.assembly import assemble
+from meshclient.rpc.stub.assembly import assemble, common_faults
 from meshclient.rpc.stub.channels import Channels
 from meshclient.rpc.stub.interface import methods
 from meshclient.rpc.stub.route import SERVICE, Common, Service
-from meshclient.rpc.stub.soundness import check_headers
 from meshclient.rpc.stub.stub_error import StubError
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ def stub(
     name = interface.__qualname__
     said: Service | None = getattr(interface, SERVICE, None)
     common = said.common if said else Common()
-    check_headers(name, common.headers)
     if isinstance(over, AsyncChannel | Channel):
         if service is not None:
             msg = f"{name}: the channel is bound to {over.service!r}: leave service={service!r} out"
@@ -61,9 +59,13 @@ def stub(
     elif service is None and said is None:
         msg = f"{name} names no service: decorate it with @service('orders'), or give service='orders'"
         raise StubError(msg)
+    found, faults = methods(interface)
+    if wrong := common_faults(name, common):
+        faults = [*wrong, *faults]
+        common = Common(common.errors)
     channels = Channels(over, service or (said.name if said else None), common)
-    found = assemble(methods(interface), common, channels.of)
-    namespace: dict[str, object] = {each.name: _callable(each, channels) for each in found}
+    assembled = assemble(found, faults, common, channels.of)
+    namespace: dict[str, object] = {each.name: _callable(each, channels) for each in assembled}
     namespace |= {
         "__init__": object.__init__,
         "__module__": interface.__module__,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshclient.rpc.stub.route import ROUTE, Route
-from meshclient.rpc.stub.stub_error import StubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +22,10 @@ class Method:
     where: str
 
 
-def methods(interface: type) -> list[Method]:
-    """The methods of an interface and of those it derives from; raises StubError for one that has no route."""
-    found, faults = [], []
+def methods(interface: type) -> tuple[list[Method], list[str]]:
+    """The methods of an interface and of those it derives from, and a line for each that has no route."""
+    found: list[Method] = []
+    faults: list[str] = []
     for name in dir(interface):
         if name.startswith("_"):
             continue
@@ -46,6 +46,4 @@ def methods(interface: type) -> list[Method]:
     ]
     if not found and not faults:
         faults = [f"{interface.__qualname__} has no method: write one and decorate it with @get('/...')"]
-    if faults:
-        raise StubError("\n".join(faults))
-    return found
+    return found, faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshclient.rpc.codec.types import shown
@@ -11,8 +12,6 @@ from meshclient.rpc.stub.markers import Body, Form, Header, Path, Query
 from meshclient.rpc.stub.stub_error import StubError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from meshclient.rpc.codec.codec import Codec
     from meshclient.rpc.stub.declaration import Declaration, Parameter
     from meshclient.rpc.stub.template import Template
@@ -87,19 +86,22 @@ def _complaint(parameter: Parameter, codec: Codec, *, asynchronous: bool) -> str
     return complaint
 
 
-def header_complaint(name: str, value: str) -> str:
+def header_complaint(name: object, value: object) -> str:
     """Why the field cannot be in a request (RFC 9110 section 5), or ""."""
-    if not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         return f"{name!r} is no name of a header"
     if name.lower() in _FRAMING:
         return f"the header {name!r} is written by the client itself: leave it out"
-    if not _VALUE.fullmatch(value):
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
         return f"the header {name!r} is {value!r}: a header carries printable ASCII text"
     return ""
 
 
-def check_headers(where: str, headers: Mapping[str, str]) -> None:
+def check_headers(where: str, headers: object) -> None:
     """Raises StubError for a header that cannot be sent."""
+    if not isinstance(headers, Mapping):
+        msg = f"{where}: its headers are {headers!r}: give a table such as {{'x-tenant': 'a'}}"
+        raise StubError(msg)
     for name, value in headers.items():
         if complaint := header_complaint(name, value):
             msg = f"{where}: {complaint}"

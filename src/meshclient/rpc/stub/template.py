@@ -22,8 +22,11 @@ class Template:
     query: str = ""
 
     @classmethod
-    def parse(cls, path: str) -> Template:
+    def parse(cls, path: object) -> Template:
         """Cut `path`; raises ValueError saying what is wrong with it and what would be right."""
+        if not isinstance(path, str):
+            msg = f"the path is {path!r}: write text such as '/v1/orders/{{id}}'"
+            raise ValueError(msg)  # noqa: TRY004 - as whatever else is wrong with it
         if not path.startswith("/") or path.startswith("//"):
             msg = f"the path {path!r} does not begin with one '/': write it as it is within the service"
             raise ValueError(msg)

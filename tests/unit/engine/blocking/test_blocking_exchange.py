@@ -145,10 +145,10 @@ def test_a_malformed_response_closes_the_connection_and_says_whose_it_was() -> N
     ("said", "where"),
     [
         (b"", "before it answered"),
-        (b"HTTP/1.1 200 O", "within the head"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "within the body"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "within the body"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", "within the head"),
+        (b"HTTP/1.1 200 O", "in the middle of its response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "in the middle of its response"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "in the middle of its response"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "in the middle of its response"),
     ],
 )
 def test_an_end_before_the_response_is_complete(said: bytes, where: str, reset: bool) -> None:

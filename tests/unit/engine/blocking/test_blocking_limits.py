@@ -34,7 +34,7 @@ def test_a_response_that_does_not_come_in_time(said: bytes) -> None:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 
-@pytest.mark.parametrize(("at_once", "what"), [(b"", "an answer"), (HEAD, "the rest of its body")])
+@pytest.mark.parametrize(("at_once", "what"), [(b"", "gave no response head in time"), (HEAD, "the rest of its body")])
 def test_a_drip_feed_does_not_outlive_its_limits(at_once: bytes, what: str) -> None:
     def drip(connection: Connection) -> None:
         connection.request()
