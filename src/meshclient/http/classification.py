@@ -47,8 +47,16 @@ def classify_error(error: Exception, trail: Trail) -> Outcome:
     # httpx checks the head only after it said that it writes it: LocalProtocolError means that nothing was sent.
     if kind is Kind.LOCAL_ERROR and trail.wrote is not None and not isinstance(error, httpx.LocalProtocolError):
         kind = Kind.CANCELLED
-    text = " ".join(str(error).split())
+    text = " ".join(_text(error).split())
     return Outcome(kind, detail=f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def _text(error: BaseException) -> str:
+    """What it says, or the nearest reason that says anything: what trio raises of TLS is silent itself."""
+    # httpcore cuts the chain of causes off where its pool hands an error on.
+    while not (text := str(error)) and (reason := error.__cause__ or error.__context__) is not None:
+        error = reason
+    return text
 
 
 def classify_response(response: httpx.Response) -> Outcome:

@@ -77,8 +77,9 @@ class AsyncEngine:
     async def aclose(self) -> None:
         """Close all connections on all loops, and wait for it on this one. What is under way fails with WireError."""
         failure = WireError("the engine was closed")
-        loop = asyncio.get_running_loop()
-        own = self._loops.get(loop)
+        # None on trio, where an engine has no connections of its own but may have some on other loops.
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - the public one raises
+        own = None if loop is None else self._loops.get(loop)
         self._everywhere(lambda pools: pools.close(failure), but=own)
         if own is not None:
             await own.aclose(failure)

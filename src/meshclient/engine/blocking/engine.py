@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds an early connection may take; nobody waits for it.
 _WARM = 5.0
+# Pools from which on those without a connection are forgotten.
+_REMEMBERED = 1024
 
 
 class Engine:
@@ -128,8 +130,14 @@ class Engine:
             made: Pool = BoundedPool(self, target, share, self.clock, gate)
         else:
             made = Pool(self, target, share, self.clock)
+        pools = self._shares.get(share)
         with self.lock:
             self._pools.add(made)
+            if pools is not None and len(pools) >= _REMEMBERED:
+                # Whoever keeps one of these may go on with it.
+                used = {connection.pool for connection in self._connections}
+                for known in [known for known, pool in list(pools.items()) if pool not in used]:
+                    pools.pop(known, None)
         return self._shares.setdefault(share, {}).setdefault(target, made)
 
     def _connect(self, target: Target, share: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from meshclient.engine.tls import AdoptedContext
 from meshclient.errors import ConfigError
+from meshclient.http._async.engine_transport import ONE_PIECE
 from meshclient.http._async.lanes import AsyncLanes
 from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.transport import AsyncMeshTransport
@@ -159,7 +160,8 @@ class AsyncClient(httpx.AsyncClient):
                 timeout=timeout,
                 extensions=extensions,
             )
-            done = None if call is None else await road.send(call)
+            # A large body is written in parts, each of which has its time.
+            done = None if call is None or len(call.content) > ONE_PIECE else await road.send(call)
             if call is not None and done is not None:
                 return await self._go_on(call, done)
         return await super().request(

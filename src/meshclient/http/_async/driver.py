@@ -24,7 +24,7 @@ from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavo
 from meshclient.http.race import AsyncRace
 from meshclient.http.routing import logical_location
 from meshclient.http.trail import Trail
-from meshclient.http.waiting import async_new_list, async_pause, async_turn
+from meshclient.http.waiting import async_new_list, async_pause, async_runs, async_turn
 from meshclient.mesh.naming import SCHEME
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import CANCELLED
@@ -84,7 +84,9 @@ class AsyncDriver:
             and isinstance(body.stream, httpx.ByteStream)
             # Nor is a repeat multiplied here.
             and service.hedging is not None
-            and not options.chained,
+            and not options.chained
+            # Two attempts at once are two tasks, which on trio need a nursery that a call does not have.
+            and bool(async_runs()),
             chained=options.chained,
             priority=options.priority,
         )

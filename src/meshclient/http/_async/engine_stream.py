@@ -56,6 +56,8 @@ class AsyncEngineStream(httpx.AsyncByteStream):
                 if not part:
                     break
                 yield part
+                if self._connection is not connection:
+                    raise httpx.ReadError("the response was closed while it was read", request=self._request)
         except BaseException as error:
             # First of all: where the response was complete it may be another call's while somebody is told.
             connection.release()

@@ -39,13 +39,14 @@ _NO_TIMEOUTS: Mapping[str, float | None] = MappingProxyType({})
 _NO_MARKS: Mapping[str, str] = MappingProxyType({})
 _VERSIONS = {"1.1": b"HTTP/1.1", "1.0": b"HTTP/1.0"}
 # Bytes of a body that go out in one piece with the head; what the peer takes at once needs no limit of time.
-_ONE_PIECE = 64 * 1024
+ONE_PIECE = 64 * 1024
 
 
 class AsyncEngineTransport(httpx.AsyncBaseTransport):
     """Takes the place of ``httpx.AsyncHTTPTransport``: HTTP/1.1, without proxies.
 
-    While a mocking library such as respx is at work, requests go through ``httpx.AsyncHTTPTransport`` for it to see.
+    While a mocking library such as respx is at work, requests go through ``httpx.AsyncHTTPTransport`` for it to see; so
+    they do where the engine does not run.
 
     Args:
         engine: to share connections with others; one of its own by default. It is closed with the transport if it is
@@ -56,6 +57,8 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
         max_decoded: bytes of a body after its content codings are undone; 0 for any number. A body that turns out
             larger ends in httpx.DecodingError.
         uds: path of a Unix socket to send everything to.
+        stock: httpx's transport for such requests; one is made where it is needed by default. Closed by whoever gave
+            it.
     """
 
     def __init__(
@@ -67,13 +70,16 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
         response: ResponseLimits = RESPONSE_LIMITS,
         max_decoded: int = 0,
         uds: str = "",
+        stock: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._owns = engine is None
         self._engine = AsyncEngine(response=response, pool=pool) if engine is None else engine
         self._tls = tls
         self._max_decoded = max_decoded
         self._uds = uds
-        self._mockable: httpx.AsyncHTTPTransport | None = None
+        self._pool = pool
+        self._stock = stock
+        self._owned: httpx.AsyncHTTPTransport | None = None
         self._targets = Targets(tls, uds)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -117,7 +123,7 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
                 connection = await async_acquired(self._engine.pool(target, share), timeouts, trail)
             else:
                 trail.began = monotonic()
-            if body is None or not head.plain or len(body) > _ONE_PIECE:
+            if body is None or not head.plain or len(body) > ONE_PIECE:
                 dialogue = AsyncDialogue(connection, request, head, timeouts, trail)
                 await dialogue.run(stream)
             else:
@@ -160,15 +166,27 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
 
     def _httpx(self) -> httpx.AsyncBaseTransport:
         """For a mocking library to stand in for; what it lets pass goes over real connections."""
-        if self._mockable is None:
+        if self._stock is not None:
+            return self._stock
+        if self._owned is None:
             verify = True if self._tls is None else self._tls.context()
-            self._mockable = httpx.AsyncHTTPTransport(verify=verify, uds=self._uds or None)
-        return self._mockable
+            limits = httpx_limits(self._pool)
+            self._owned = httpx.AsyncHTTPTransport(verify=verify, uds=self._uds or None, limits=limits)
+        return self._owned
 
     async def aclose(self) -> None:
         """Close the connections of an engine of its own."""
         if self._owns:
             await self._engine.aclose()
-        mockable, self._mockable = self._mockable, None
-        if mockable is not None:
-            await mockable.aclose()
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            await owned.aclose()
+
+
+def httpx_limits(pool: PoolLimits) -> httpx.Limits:
+    """`pool` in httpx's words, which has none for a limit per endpoint."""
+    return httpx.Limits(
+        max_connections=pool.total or None,
+        max_keepalive_connections=pool.idle,
+        keepalive_expiry=pool.idle_seconds,
+    )

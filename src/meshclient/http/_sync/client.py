@@ -10,6 +10,7 @@ import httpx
 
 from meshclient.engine.tls import AdoptedContext
 from meshclient.errors import ConfigError
+from meshclient.http._sync.engine_transport import ONE_PIECE
 from meshclient.http._sync.lanes import Lanes
 from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.transport import MeshTransport
@@ -160,7 +161,8 @@ class Client(httpx.Client):
                 timeout=timeout,
                 extensions=extensions,
             )
-            done = None if call is None else road.send(call)
+            # A large body is written in parts, each of which has its time.
+            done = None if call is None or len(call.content) > ONE_PIECE else road.send(call)
             if call is not None and done is not None:
                 return self._go_on(call, done)
         return super().request(

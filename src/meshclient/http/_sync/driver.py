@@ -25,7 +25,7 @@ from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavo
 from meshclient.http.race import Race
 from meshclient.http.routing import logical_location
 from meshclient.http.trail import Trail
-from meshclient.http.waiting import new_list, pause, turn
+from meshclient.http.waiting import new_list, pause, runs, turn
 from meshclient.mesh.naming import SCHEME
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import CANCELLED
@@ -85,7 +85,9 @@ class Driver:
             and isinstance(body.stream, httpx.ByteStream)
             # Nor is a repeat multiplied here.
             and service.hedging is not None
-            and not options.chained,
+            and not options.chained
+            # Two attempts at once are two tasks, which on trio need a nursery that a call does not have.
+            and bool(runs()),
             chained=options.chained,
             priority=options.priority,
         )

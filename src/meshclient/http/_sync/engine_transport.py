@@ -40,13 +40,14 @@ _NO_TIMEOUTS: Mapping[str, float | None] = MappingProxyType({})
 _NO_MARKS: Mapping[str, str] = MappingProxyType({})
 _VERSIONS = {"1.1": b"HTTP/1.1", "1.0": b"HTTP/1.0"}
 # Bytes of a body that go out in one piece with the head; what the peer takes at once needs no limit of time.
-_ONE_PIECE = 64 * 1024
+ONE_PIECE = 64 * 1024
 
 
 class EngineTransport(httpx.BaseTransport):
     """Takes the place of ``httpx.HTTPTransport``: HTTP/1.1, without proxies.
 
-    While a mocking library such as respx is at work, requests go through ``httpx.HTTPTransport`` for it to see.
+    While a mocking library such as respx is at work, requests go through ``httpx.HTTPTransport`` for it to see; so
+    they do where the engine does not run.
 
     Args:
         engine: to share connections with others; one of its own by default. It is closed with the transport if it is
@@ -57,6 +58,8 @@ class EngineTransport(httpx.BaseTransport):
         max_decoded: bytes of a body after its content codings are undone; 0 for any number. A body that turns out
             larger ends in httpx.DecodingError.
         uds: path of a Unix socket to send everything to.
+        stock: httpx's transport for such requests; one is made where it is needed by default. Closed by whoever gave
+            it.
     """
 
     def __init__(
@@ -68,13 +71,16 @@ class EngineTransport(httpx.BaseTransport):
         response: ResponseLimits = RESPONSE_LIMITS,
         max_decoded: int = 0,
         uds: str = "",
+        stock: httpx.BaseTransport | None = None,
     ) -> None:
         self._owns = engine is None
         self._engine = Engine(response=response, pool=pool) if engine is None else engine
         self._tls = tls
         self._max_decoded = max_decoded
         self._uds = uds
-        self._mockable: httpx.HTTPTransport | None = None
+        self._pool = pool
+        self._stock = stock
+        self._owned: httpx.HTTPTransport | None = None
         self._targets = Targets(tls, uds)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -118,7 +124,7 @@ class EngineTransport(httpx.BaseTransport):
                 connection = acquired(self._engine.pool(target, share), timeouts, trail)
             else:
                 trail.began = monotonic()
-            if body is None or not head.plain or len(body) > _ONE_PIECE:
+            if body is None or not head.plain or len(body) > ONE_PIECE:
                 dialogue = Dialogue(connection, request, head, timeouts, trail)
                 dialogue.run(stream)
             else:
@@ -161,15 +167,27 @@ class EngineTransport(httpx.BaseTransport):
 
     def _httpx(self) -> httpx.BaseTransport:
         """For a mocking library to stand in for; what it lets pass goes over real connections."""
-        if self._mockable is None:
+        if self._stock is not None:
+            return self._stock
+        if self._owned is None:
             verify = True if self._tls is None else self._tls.context()
-            self._mockable = httpx.HTTPTransport(verify=verify, uds=self._uds or None)
-        return self._mockable
+            limits = httpx_limits(self._pool)
+            self._owned = httpx.HTTPTransport(verify=verify, uds=self._uds or None, limits=limits)
+        return self._owned
 
     def close(self) -> None:
         """Close the connections of an engine of its own."""
         if self._owns:
             self._engine.close()
-        mockable, self._mockable = self._mockable, None
-        if mockable is not None:
-            mockable.close()
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            owned.close()
+
+
+def httpx_limits(pool: PoolLimits) -> httpx.Limits:
+    """`pool` in httpx's words, which has none for a limit per endpoint."""
+    return httpx.Limits(
+        max_connections=pool.total or None,
+        max_keepalive_connections=pool.idle,
+        keepalive_expiry=pool.idle_seconds,
+    )

@@ -13,7 +13,7 @@ from meshclient.engine.errors import TlsFailed
 from meshclient.engine.limits import PoolLimits, ResponseLimits
 from meshclient.engine.tls import TlsContexts
 from meshclient.engine.tls_settings import TlsSettings
-from meshclient.http._sync.engine_transport import EngineTransport
+from meshclient.http._sync.engine_transport import EngineTransport, httpx_limits
 from meshclient.http._sync.lane import Lane
 from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.http2 import require_h2
@@ -59,7 +59,7 @@ class Lanes:
         self._limits = limits
         pool = PoolLimits() if limits is None else _given(limits, PoolLimits())
         self.engine = Engine(pool=pool)
-        self.passthrough: httpx.BaseTransport = EngineTransport(self.engine, tls=self.tls)
+        self.passthrough: httpx.BaseTransport = EngineTransport(self.engine, tls=self.tls, pool=pool, stock=direct)
         self.known: dict[tuple[str, str], Lane] = {}
         self._ways: dict[tuple[str, str, str], Lane] = {}
         self._contexts: dict[str, TlsContexts] = {}
@@ -76,9 +76,9 @@ class Lanes:
     def wire(self, service: MeshService, request: httpx.Request) -> Wire:
         """What carries the attempts of a call to `service`. Raises httpx.ConnectError for files that cannot be used."""
         config = service.config
-        if mocked() or not runs():
+        if mocked():
             return self._httpx()
-        if config.http2 or config.engine == "httpx" or not self.builtin:
+        if config.http2 or config.engine == "httpx" or not self.builtin or not runs():
             return self._routed(service)
         return self.find(service, request.url.scheme, request.url.host)
 
@@ -87,10 +87,8 @@ class Lanes:
         engines, self._engines = self._engines, {}
         self.known.clear()
         self._ways.clear()
-        # On other loops than asyncio's there never was a connection.
-        if runs():
-            for engine in (*engines.values(), self.engine):
-                engine.close()
+        for engine in (*engines.values(), self.engine):
+            engine.close()
         direct = None if self._direct is None else self._direct.transport
         wires, self._wires = [wire for wire in self._wires.values() if wire.transport is not direct], {}
         if self._owned is not None:
@@ -110,8 +108,9 @@ class Lanes:
         self._forget()
         engine = self._engines.get(service.name)
         if engine is None:
-            engine = Engine(response=ResponseLimits(body=service.config.max_response), pool=self._pool_limits(service))
-            self._engines[service.name] = engine
+            made = Engine(response=ResponseLimits(body=service.config.max_response), pool=self._pool_limits(service))
+            # Threads may get here at once, and the limits are those of one engine.
+            engine = self._engines.setdefault(service.name, made)
         config = service.config.tls
         identity = config.identity if config is not None and config.identity else host
         return Lane(service, engine, self._tls_of(service), secure=scheme == "https", server_name=identity)
@@ -137,7 +136,7 @@ class Lanes:
             settings = TlsSettings(
                 ca=config.ca, cert=config.cert, key=config.key, verify=config.verify, identity=config.identity
             )
-            made = self._contexts[service.name] = TlsContexts(settings, f"service {service.name!r}")
+            made = self._contexts.setdefault(service.name, TlsContexts(settings, f"service {service.name!r}"))
         return made
 
     def _pool_limits(self, service: MeshService) -> PoolLimits:
@@ -149,7 +148,8 @@ class Lanes:
         """A transport of httpx for this service."""
         wire = self._wires.get(service.name)
         if wire is None:
-            wire = self._wires[service.name] = self._route(service)
+            # Threads may get here at once; all go over the connections of the first.
+            wire = self._wires.setdefault(service.name, self._route(service))
         return wire
 
     def _route(self, service: MeshService) -> RoutedWire:
@@ -163,12 +163,7 @@ class Lanes:
             verify = self._tls_of(service).apart()
         except TlsFailed as error:
             raise httpx.ConnectError(f"service {service.name!r}: {error}") from error
-        bounds = self._pool_limits(service)
-        limits = httpx.Limits(
-            max_connections=bounds.total or None,
-            max_keepalive_connections=bounds.idle,
-            keepalive_expiry=bounds.idle_seconds,
-        )
+        limits = httpx_limits(self._pool_limits(service))
         transport = httpx.HTTPTransport(verify=verify, http2=config.http2, limits=limits)
         return RoutedWire(transport, identity, config.max_response)
 

@@ -61,7 +61,7 @@ class ShortRoad:
         self._hosts: set[tuple[str, str]] = set()
         self._given = Wishes({})
 
-    def send(  # noqa: C901, PLR0912 - a frame of its own for each step would cost every call
+    def send(  # noqa: C901 - a frame of its own for each step would cost every call
         self, call: PlainCall
     ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.

@@ -62,7 +62,9 @@ class Places:
         self._client = client
         self._origins: dict[str, Origin] = {}
         base = client.base_url
-        simple = not (base.userinfo or base.fragment or base.query or base.scheme not in _SCHEMES or not base.host)
+        simple = not (
+            base.userinfo or base.fragment or base.query or base.scheme not in _SCHEMES or not _is_spelt_out(base)
+        )
         path = base.raw_path.decode("ascii")
         self._base = (Origin(base), path) if simple and "/." not in path else None
         self._params = bool(client.params)
@@ -97,7 +99,7 @@ class Places:
 
     def _learn(self, text: str) -> Origin | None:
         url = httpx.URL(text + "/")
-        if not url.host or (url.port or 0) > 0xFFFF:
+        if not _is_spelt_out(url) or (url.port or 0) > 0xFFFF:
             return None
         if len(self._origins) >= REMEMBERED:
             self._origins.clear()
@@ -109,8 +111,13 @@ class Places:
         wanted = innards.merged_params(self._client, params)
         if wanted is not None:
             merged = httpx.URL(merged, params=wanted)
-        if merged.scheme not in _SCHEMES or not merged.host or merged.userinfo or (merged.port or 0) > 0xFFFF:
+        if merged.scheme not in _SCHEMES or not _is_spelt_out(merged) or merged.userinfo or (merged.port or 0) > 0xFFFF:
             return None
         target = merged.raw_path
         line = request_line(method.encode("ascii"), target)
         return Origin(merged), merged, target.decode("ascii"), line
+
+
+def _is_spelt_out(url: httpx.URL) -> bool:
+    """Whether its host means the same however it is read: names beyond ASCII have two encodings, and two owners."""
+    return bool(url.host) and url.host.encode("ascii", "replace") == url.raw_host
