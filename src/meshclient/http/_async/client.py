@@ -99,11 +99,13 @@ class AsyncClient(httpx.AsyncClient):
             observers=observers,
         )
         self._road: AsyncShortRoad | None = None
-        self._lanes = self._lay(engine or self.mesh.config.defaults.engine, arguments)
+        self._lanes = self._lay(engine or "builtin", arguments)
+        # Services say for themselves what carries them; what is for none goes as the defaults say.
+        self._passes = (engine or self.mesh.config.defaults.engine) == "builtin"
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
-                self._road = AsyncShortRoad(self.mesh, self._lanes, self, passes=not has_proxies(self))
+                self._road = AsyncShortRoad(self.mesh, self._lanes, self, passes=self._passes and not has_proxies(self))
 
     def _lay(self, engine: str, arguments: AsyncClientArguments) -> AsyncLanes | None:
         if engine not in {"builtin", "httpx"}:
@@ -121,7 +123,7 @@ class AsyncClient(httpx.AsyncClient):
 
     def _wrap(self, direct: httpx.AsyncBaseTransport, passthrough: httpx.AsyncBaseTransport) -> AsyncMeshTransport:
         lanes = self._lanes
-        if lanes is not None and lanes.builtin and passthrough is direct:
+        if lanes is not None and lanes.builtin and self._passes and passthrough is direct:
             passthrough = lanes.passthrough
         return AsyncMeshTransport(self.mesh, direct, passthrough=passthrough, lanes=lanes)
 

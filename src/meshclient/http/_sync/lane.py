@@ -83,6 +83,10 @@ class Lane:
         found = pools.get(key)
         if found is None:
             found = pools[key] = self._engine.pool(self.target(endpoint))
+            if self._warm and len(pools) == 1:
+                # The first call here: those listed by now will be told of no more.
+                for other in self.service.watch.snapshot.endpoints:
+                    self._engine.warm(self.target(other))
         return found
 
     def send(  # noqa: PLR0917 - as the Protocol has it
