@@ -87,7 +87,9 @@ class AsyncLane:
             if self._warm and len(pools) == 1:
                 # The first call here: those listed by now will be told of no more.
                 for other in self.service.watch.snapshot.endpoints:
-                    self._engine.warm(self.target(other))
+                    # This one is opened by the call.
+                    if other.key != key:
+                        self._engine.warm(self.target(other))
         return found
 
     async def send(  # noqa: PLR0917 - as the Protocol has it
