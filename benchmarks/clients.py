@@ -45,7 +45,8 @@ def main() -> None:
         work(arguments.cell)
     if PEERS.exists() and Path(sys.prefix).resolve() != PEERS.parents[1].resolve():
         os.execv(PEERS, [str(PEERS), __file__, *sys.argv[1:]])
-    if find_spec("aiohttp") is None:
+    alone = find_spec("aiohttp") is None
+    if alone:
         print("without other clients: `make bench-setup` installs them", file=sys.stderr)
     rows = list(filter(None, arguments.rows.split(",")))
     unknown = set(rows) - {*TITLES, IDLE.row}
@@ -62,7 +63,7 @@ def main() -> None:
             course.round(plan)
         text = report(course, plan)
     print(text)
-    if not rows and not counts and arguments.rounds >= KEPT_FROM:
+    if not (alone or rows or counts) and arguments.rounds >= KEPT_FROM:
         RESULTS.write_text(text, "utf-8")
 
 

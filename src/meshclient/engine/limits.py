@@ -10,7 +10,7 @@ class ResponseLimits:
     """Bounds on one response.
 
     Args:
-        head: bytes of names and values, of the head and of the trailers alike.
+        head: bytes of the head, from its first to its empty line; and of the names and values of trailers.
         fields: number of header fields, likewise.
         between: bytes between two parts of a body that are not body: chunk sizes, extensions.
         body: bytes of a body as it is on the wire; 0 for any number.

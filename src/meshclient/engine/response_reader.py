@@ -217,9 +217,6 @@ class ResponseReader:
             self.headed = False
             raise MalformedResponse(f"its head is larger than {self._limits.head} bytes")
 
-    def on_head(self) -> None:
-        """The head is here; for whoever derives from this."""
-
     # Called by llhttp.
 
     def on_message_begin(self) -> None:  # noqa: D102
@@ -241,7 +238,6 @@ class ResponseReader:
         if status < 200 or not keeps or self._careful or len(self._fields) > self._limits.fields:
             self._look(status)
         self._fields = self.trailers
-        self.on_head()
 
     def on_chunk_header(self) -> None:  # noqa: D102
         if not self._chunked:

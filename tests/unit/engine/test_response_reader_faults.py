@@ -226,7 +226,7 @@ class Interrupted(ResponseReader):
 
     __slots__ = ()
 
-    def on_head(self) -> None:
+    def on_headers_complete(self) -> None:
         raise KeyboardInterrupt
 
 

@@ -122,10 +122,11 @@ class AsyncLanes:
         """What belongs to services that nothing has called for long, and that the mesh has forgotten."""
         for host in [host for host, lane in list(self.known.items()) if lane.service.released]:
             self.known.pop(host, None)
-        for way in [way for way, lane in list(self._ways.items()) if lane.service.released]:
+        gone = [way for way, lane in list(self._ways.items()) if lane.service.released]
+        for way in gone:
             self._ways.pop(way, None)
-        names = {name for name, _, _ in list(self._ways)}
-        for name in [name for name in list(self._engines) if name not in names]:
+        # Only those: another thread may have made an engine whose way is not written down yet.
+        for name in {name for name, _, _ in gone} - {name for name, _, _ in list(self._ways)}:
             # Its idle connections close with it; those in use hold it until they are done.
             self._engines.pop(name, None)
             self._contexts.pop(name, None)
