@@ -254,8 +254,6 @@ class Connection(Wire):
         """This is a forked child: the connection is its parent's, who does not notice that it is closed here."""
         self.busy = self.keep = False
         self.closed_because = "it belongs to the process that forked this one"
-        if self._slot is not None:
-            self._slot.void()
         self._finalizer()
 
     def usable(self, now: float) -> bool:

@@ -45,28 +45,25 @@ class Slot:
     """The right to have one connection; given back when it is lost, at the latest.
 
     Attributes:
-        gate: that counts it; None while it does not count.
+        right: what the gate counts. It tells the gate when the slot is lost, through a callback that is no code of
+            ours: an interrupt that strikes as a finalizer begins is swallowed together with what the finalizer was for.
     """
 
-    __slots__ = ("_pool", "gate")
+    __slots__ = ("__weakref__", "_gate", "right")
 
-    def __init__(self, pool: BoundedPool) -> None:
-        self.gate: Gate | None = None
-        self._pool = pool
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.right = weakref.ref(self, gate.returned.append)
 
     def give_back(self) -> None:
-        """For the next. Once; again changes nothing."""
-        gate, self.gate = self.gate, None
-        if gate is not None:
-            gate.returned.append(self._pool)
-            gate.stir()
-
-    def void(self) -> None:
-        """It counts no more."""
-        self.gate = None
+        """For the next. Again changes nothing."""
+        self._gate.returned.append(self.right)
+        self._gate.stir()
 
     def __del__(self) -> None:
-        self.give_back()
+        # The callback wakes nobody.
+        if self._gate.waiting:
+            self.give_back()
 
 
 class _Waiting:
@@ -87,7 +84,7 @@ class Gate:
     Attributes:
         batons: one, where nobody has it.
         resting: idle connections, the one that became so first at the front; only where their number is bounded.
-        returned: pools that a connection less is open to, not yet counted.
+        returned: rights that ended; some were counted before.
         waiting: threads, in the order in which they came.
     """
 
@@ -99,7 +96,8 @@ class Gate:
         self._pools: set[BoundedPool] = set()
         self.batons: deque[_Baton] = deque([_Baton(self)])
         self.waiting: deque[_Waiting] = deque()
-        self.returned: deque[BoundedPool] = deque()
+        self.returned: deque[weakref.ref[Slot]] = deque()
+        self._rights: dict[weakref.ref[Slot], BoundedPool] = {}
         self.resting: OrderedDict[Connection, None] | None = None if limits.idle is None else OrderedDict()
 
     def join(self, pool: BoundedPool) -> None:
@@ -116,6 +114,7 @@ class Gate:
         self.batons = deque([_Baton(self)])
         self.waiting.clear()
         self.returned.clear()
+        self._rights.clear()
         for pool in self._pools:
             pool.opened = 0
         if self.resting is not None:
@@ -214,18 +213,22 @@ class Gate:
             return None
         if 0 < limits.total <= self._open and not self._make_room():
             return None
-        slot = Slot(pool)
+        slot = Slot(self)
+        right = slot.right
         # Interrupts strike where something is called, so that the next three are one.
         pool.opened += 1
         self._open += 1
-        slot.gate = self
+        self._rights[right] = pool
         return slot
 
     def _count_returned(self) -> None:
         while self.returned:
-            # Likewise.
-            self.returned[0].opened -= 1
-            self._open -= 1
+            right = self.returned[0]
+            if right in self._rights:
+                # Likewise.
+                self._rights[right].opened -= 1
+                self._open -= 1
+                del self._rights[right]
             del self.returned[0]
 
     def _make_room(self) -> bool:

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import random
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshclient.engine.blocking.bounded_pool import BoundedPool
+from meshclient.engine.blocking.gate import Slot
 from meshclient.engine.limits import PoolLimits
 from servers.process import wait_until
 from unit.engine.blocking.calls import BOUND, GET, call, connected, descriptors, gone, post, served, soon
@@ -21,14 +23,17 @@ from unit.http.rawserver import OK, Connection, always
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from meshclient.engine.blocking.pool import Pool
 
 TWO = PoolLimits(per_endpoint=2)
 
 
-# Python swallows what is raised within a finalizer, and says so.
-swallowing = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def swallowing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python swallows what is raised within a finalizer; pytest would keep it, with all that its frames hold."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
 
 
 class Interrupt(BaseException):
@@ -99,7 +104,7 @@ def test_while_a_connection_is_waited_for() -> None:
         assert opened(pool) == 1
 
 
-@swallowing
+@pytest.mark.usefixtures("swallowing")
 def test_anywhere() -> None:
     """Random moments, from before a connection is taken until after it is given back."""
     chance = random.Random(5)
@@ -125,7 +130,32 @@ def test_anywhere() -> None:
             connection.release()
 
 
-@swallowing
+@pytest.mark.usefixtures("swallowing")
+def test_as_the_finalizer_of_a_lost_one_begins() -> None:
+    """Python swallows the interrupt, and what the finalizer was for is not done."""
+    struck = 0
+
+    def strike(frame: FrameType, event: str, _: object) -> None:
+        nonlocal struck
+        if frame.f_code is Slot.__del__.__code__:
+            struck += 1
+            raise Interrupt
+
+    with served(always(OK), pool=TWO) as (pool, _):
+        connection = connected(pool)
+        assert opened(pool) == 1
+        before = sys.gettrace()
+        sys.settrace(strike)
+        try:
+            del connection
+            gc.collect()
+        finally:
+            sys.settrace(before)
+        assert struck == 1
+        assert opened(pool) == 0
+
+
+@pytest.mark.usefixtures("swallowing")
 def test_in_threads_that_share_a_pool() -> None:
     calls = [0] * 6
     wrong: list[object] = []
@@ -173,7 +203,7 @@ def test_in_threads_that_share_a_pool() -> None:
         assert opened(pool) == len(pool.idle) <= 2
 
 
-@swallowing
+@pytest.mark.usefixtures("swallowing")
 def test_nothing_stays_open() -> None:
     before = descriptors()
     test_anywhere()
