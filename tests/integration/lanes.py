@@ -1,4 +1,7 @@
-"""A call as each road of meshclient's clients takes it: the short one, httpx's, and httpx's with a body read later."""
+"""A call as each road of meshclient's clients takes it.
+
+The short one; the short one behind httpx's own, as with hooks or with a body that is read later; and the driver's.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from meshclient.model.snapshot import Pending
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROADS = ("plain", "hook", "stream")
+ROADS = ("plain", "hook", "stream", "driver")
 
 
 class Lane(Wire):
     """One colour on one road.
 
     Attributes:
-        road: "plain" for the short one; "hook" and "stream" for httpx's, by an event hook or since nobody has read
-            the body yet when the response is handed out.
+        road: "plain" for the short one; "hook" and "stream" for httpx's with the short one behind it, by an event hook
+            or since nobody has read the body yet when the response is handed out; "driver" where somebody wants to be
+            told of each step.
     """
 
     def __init__(self, colour: str, road: str) -> None:
@@ -45,6 +49,9 @@ class Lane(Wire):
     def asking(self, client: Any, method: str, url: str, **arguments: Any) -> Any:
         """As `ask`, not yet run where that needs a loop."""
         self.made(client)
+        if self.road == "driver":
+            told = _atold if self.is_async else _told
+            arguments["extensions"] = {"trace": told, **arguments.get("extensions", {})}
         if self.road != "stream":
             # It has a way of its own.
             return client.get(url, **arguments) if method == "GET" else client.request(method, url, **arguments)
@@ -77,6 +84,14 @@ def listed(client: Any, name: str = "orders") -> Any:
     while isinstance(snapshot := service.snapshot, Pending):
         assert service.watch.wait(snapshot, BOUND)
     return client
+
+
+def _told(event: str, info: dict[str, Any]) -> None:
+    """Of a step, about which nobody cares."""
+
+
+async def _atold(event: str, info: dict[str, Any]) -> None:
+    """Likewise."""
 
 
 def _streamed(client: Any, request: Any, follow: dict[str, bool]) -> Any:

@@ -22,7 +22,7 @@ CALLS = 2000
 AT_ONCE = 20
 PLACES = 3
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-ROADS = ("plain", "hook", "stream")
+ROADS = ("plain", "hook", "stream", "driver")
 # Of what a call may be cancelled in: a body that is here at once or in pieces, of an answer or of an error, a failure
 # that is repeated, and one that breaks off.
 ANSWERS = (

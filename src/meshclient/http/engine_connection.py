@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def async_allow(connection: AsyncConnection, seconds: float) -> None:
 
 def allow(connection: Connection, seconds: float) -> None:
     """The next step of the exchange, such as a write or a read, may take so long."""
-    connection._due = inf
+    connection._due = connection.clock() + seconds
     connection._gap = seconds
 
 

@@ -11,11 +11,13 @@ from meshclient.engine.tls import AdoptedContext
 from meshclient.errors import ConfigError
 from meshclient.http._async.engine_transport import ONE_PIECE
 from meshclient.http._async.lanes import AsyncLanes
+from meshclient.http._async.passage import AsyncPassage
 from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.transport import AsyncMeshTransport
 from meshclient.http.innards import async_follow
 from meshclient.http.mocking import async_mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
+from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.waiting import async_runs
 from meshclient.mesh import Mesh
 
@@ -99,13 +101,17 @@ class AsyncClient(httpx.AsyncClient):
             observers=observers,
         )
         self._road: AsyncShortRoad | None = None
+        self._requests = PlainRequests(self)
         self._lanes = self._lay(engine or "builtin", arguments)
         # Services say for themselves what carries them; what is for none goes as the defaults say.
         self._passes = (engine or self.mesh.config.defaults.engine) == "builtin"
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
-                self._road = AsyncShortRoad(self.mesh, self._lanes, self, passes=self._passes and not has_proxies(self))
+                prepare_the_ground()
+                straight = self._passes and not has_proxies(self)
+                passage = AsyncPassage(self._lanes.engine, self._lanes.tls, self) if straight else None
+                self._road = AsyncShortRoad(self.mesh, self._lanes, self, passage)
 
     def _lay(self, engine: str, arguments: AsyncClientArguments) -> AsyncLanes | None:
         if engine not in {"builtin", "httpx"}:
@@ -147,7 +153,7 @@ class AsyncClient(httpx.AsyncClient):
         """As httpx's; plain calls of services take a shorter way to the same response."""
         road = self._road
         if road is not None and not async_mocked() and async_runs():
-            call = road.requests.prepare(
+            call = self._requests.prepare(
                 method,
                 url,
                 content=content,
@@ -187,7 +193,7 @@ class AsyncClient(httpx.AsyncClient):
         road = self._road
         if arguments or road is None or self._taken_over() or async_mocked() or not async_runs():
             return await self.request("GET", url, **arguments)
-        call = road.requests.prepare("GET", url)
+        call = self._requests.prepare("GET", url)
         done = None if call is None else await road.send(call)
         if call is None or done is None:
             return await super().request("GET", url)

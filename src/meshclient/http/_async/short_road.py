@@ -1,4 +1,4 @@
-"""Plain calls, without httpx's machinery and without the generator.
+"""Plain calls without the generator, and those of a client without httpx's machinery.
 
 A call that nothing but its URL, headers and body make, to a service that has no policy beyond those of every service,
 and that ends well, is prepared, sent and told in a few steps here. Whatever else it turns out to be goes on over
@@ -15,22 +15,23 @@ from meshclient.engine.errors import WireError
 from meshclient.engine.marks import Marks
 from meshclient.errors import CircuitOpen, MeshError
 from meshclient.http._async.departure import AsyncDeparture
-from meshclient.http._async.passage import AsyncPassage, async_rest
+from meshclient.http._async.passage import async_rest
 from meshclient.http._async.story import AsyncStory
 from meshclient.http.errors import flavoured
-from meshclient.http.plain.request import PlainRequests, prepare_the_ground
+from meshclient.http.plain.made import arrived
 from meshclient.http.plain.response import respond
 from meshclient.http.wishes import Wishes
 from meshclient.model.outcome import Kind, classify_status
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx
 
     from meshclient.http._async.lane import AsyncLane
     from meshclient.http._async.lanes import AsyncLanes
+    from meshclient.http._async.passage import AsyncPassage
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import Mesh
 
@@ -41,22 +42,28 @@ _REMEMBERED = 1024
 
 
 class AsyncShortRoad:
-    """The short road of one client.
+    """The short road of one client or transport.
 
     Args:
         mesh: what is known of services.
         lanes: the ways to their endpoints.
-        client: whose calls these are.
-        passes: whether calls of hosts that are no service may go straight there too: there is no proxy.
+        client: whose calls these are; None for those of a transport, whose responses are read by others.
+        passage: for calls of hosts that are no service, where they may go straight there too.
     """
 
-    def __init__(self, mesh: Mesh, lanes: AsyncLanes, client: httpx.AsyncClient, *, passes: bool) -> None:
-        prepare_the_ground()
-        self.requests = PlainRequests(client)
+    def __init__(
+        self,
+        mesh: Mesh,
+        lanes: AsyncLanes,
+        client: httpx.AsyncClient | None = None,
+        passage: AsyncPassage | None = None,
+    ) -> None:
         self._mesh = mesh
         self._lanes = lanes
-        self._passage = AsyncPassage(lanes.engine, lanes.tls, client) if passes else None
+        self._passage = passage
         self._client = client
+        self._whole = client is not None
+        self._answer: Callable[..., httpx.Response] = arrived if client is None else respond
         self._hosts: set[tuple[str, str]] = set()
         self._given = Wishes({})
 
@@ -110,9 +117,10 @@ class AsyncShortRoad:
                 then,
                 gap=given.read,
                 bodiless=call.method == "HEAD",
+                whole=self._whole,
             )
             outcome = _WELL.get(connection.status)
-            if outcome is None:
+            if outcome is None or not (self._whole or connection.complete):
                 return AsyncDeparture(call, lane, options, first).unwell(connection, marks)
             body = connection.take() if connection.complete else await async_rest(connection)
         except WireError as error:
@@ -129,7 +137,7 @@ class AsyncShortRoad:
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()
-        return respond(call, status, reason, version, headers, body, now - started, first, self._client, lane.most)
+        return self._answer(call, status, reason, version, headers, body, now - started, first, self._client, lane.most)
 
     def _look_up(self, host: tuple[str, str]) -> AsyncLane | None:
         """The lane of a service; None where there is none, or it cannot be told: httpx's road finds that out again."""
@@ -149,5 +157,6 @@ class AsyncShortRoad:
 
     def _hear(self, timeouts: Mapping[str, float | None]) -> Wishes:
         """Take in httpx's timeouts, which seldom change from call to call."""
-        self._given = heard = Wishes(timeouts)
-        return heard
+        if timeouts != self._given.timeouts:
+            self._given = Wishes(timeouts)
+        return self._given

@@ -8,13 +8,18 @@ import httpx
 
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._async.driver import AsyncDriver
+from meshclient.http._async.engine_transport import ONE_PIECE
 from meshclient.http._async.injecting import AsyncInjectingTransport
 from meshclient.http._async.lanes import AsyncLanes
+from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.steering import AsyncSteering
 from meshclient.http._async.wire import AsyncRoutedWire
 from meshclient.http.begun import BEGUN
 from meshclient.http.errors import flavoured
+from meshclient.http.mocking import async_mocked
 from meshclient.http.options import call_options
+from meshclient.http.plain.made import made_call
+from meshclient.http.waiting import async_runs
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
@@ -54,12 +59,20 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
             lanes = lanes or AsyncLanes()
             transport = lanes.passthrough
         self._lanes = lanes
+        self._road = None if lanes is None or not lanes.builtin else AsyncShortRoad(mesh, lanes)
         self._wire = transport
         self._passthrough = transport if passthrough is None else passthrough
         self._steering = AsyncSteering()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
+        road = self._road
+        if road is not None and not async_mocked() and async_runs():
+            call = made_call(request, ONE_PIECE)
+            done = None if call is None else await road.send(call)
+            if isinstance(done, httpx.Response):
+                return done
+            # The request itself otherwise, with what has been done so far.
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)
         except ResolverUnavailable as error:

@@ -12,11 +12,13 @@ from meshclient.engine.tls import AdoptedContext
 from meshclient.errors import ConfigError
 from meshclient.http._sync.engine_transport import ONE_PIECE
 from meshclient.http._sync.lanes import Lanes
+from meshclient.http._sync.passage import Passage
 from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.transport import MeshTransport
 from meshclient.http.innards import follow
 from meshclient.http.mocking import mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
+from meshclient.http.plain.request import PlainRequests, prepare_the_ground
 from meshclient.http.waiting import runs
 from meshclient.mesh import Mesh
 
@@ -100,13 +102,17 @@ class Client(httpx.Client):
             observers=observers,
         )
         self._road: ShortRoad | None = None
+        self._requests = PlainRequests(self)
         self._lanes = self._lay(engine or "builtin", arguments)
         # Services say for themselves what carries them; what is for none goes as the defaults say.
         self._passes = (engine or self.mesh.config.defaults.engine) == "builtin"
         if not self.mesh.idle:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
-                self._road = ShortRoad(self.mesh, self._lanes, self, passes=self._passes and not has_proxies(self))
+                prepare_the_ground()
+                straight = self._passes and not has_proxies(self)
+                passage = Passage(self._lanes.engine, self._lanes.tls, self) if straight else None
+                self._road = ShortRoad(self.mesh, self._lanes, self, passage)
 
     def _lay(self, engine: str, arguments: ClientArguments) -> Lanes | None:
         if engine not in {"builtin", "httpx"}:
@@ -148,7 +154,7 @@ class Client(httpx.Client):
         """As httpx's; plain calls of services take a shorter way to the same response."""
         road = self._road
         if road is not None and not mocked() and runs():
-            call = road.requests.prepare(
+            call = self._requests.prepare(
                 method,
                 url,
                 content=content,
@@ -188,7 +194,7 @@ class Client(httpx.Client):
         road = self._road
         if arguments or road is None or self._taken_over() or mocked() or not runs():
             return self.request("GET", url, **arguments)
-        call = road.requests.prepare("GET", url)
+        call = self._requests.prepare("GET", url)
         done = None if call is None else road.send(call)
         if call is None or done is None:
             return super().request("GET", url)

@@ -9,13 +9,18 @@ import httpx
 
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._sync.driver import Driver
+from meshclient.http._sync.engine_transport import ONE_PIECE
 from meshclient.http._sync.injecting import InjectingTransport
 from meshclient.http._sync.lanes import Lanes
+from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.steering import Steering
 from meshclient.http._sync.wire import RoutedWire
 from meshclient.http.begun import BEGUN
 from meshclient.http.errors import flavoured
+from meshclient.http.mocking import mocked
 from meshclient.http.options import call_options
+from meshclient.http.plain.made import made_call
+from meshclient.http.waiting import runs
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
@@ -55,12 +60,20 @@ class MeshTransport(httpx.BaseTransport):
             lanes = lanes or Lanes()
             transport = lanes.passthrough
         self._lanes = lanes
+        self._road = None if lanes is None or not lanes.builtin else ShortRoad(mesh, lanes)
         self._wire = transport
         self._passthrough = transport if passthrough is None else passthrough
         self._steering = Steering()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
+        road = self._road
+        if road is not None and not mocked() and runs():
+            call = made_call(request, ONE_PIECE)
+            done = None if call is None else road.send(call)
+            if isinstance(done, httpx.Response):
+                return done
+            # The request itself otherwise, with what has been done so far.
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)
         except ResolverUnavailable as error:

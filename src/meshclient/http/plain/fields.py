@@ -98,12 +98,22 @@ class ClientFields:
     def _learn(self, name: object) -> tuple[bytes, bytes]:
         raw = name.encode("ascii") if type(name) is str else name
         known = _REFUSED
-        if type(raw) is bytes and _TOKEN(raw) and raw.lower() not in _ODD:
+        if type(raw) is bytes and usual_name(raw):
             known = raw, raw.lower()
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[name] = known
         return known
+
+
+def usual_name(raw: bytes) -> bool:
+    """Whether it is a header name, and one that decides nothing."""
+    return _TOKEN(raw) is not None and raw.lower() not in _ODD
+
+
+def usual_value(value: bytes) -> bool:
+    """Whether it is a header value that every writer writes as it is."""
+    return _VALUE(value) is not None
 
 
 def fields_of(lines: bytes) -> list[tuple[bytes, bytes]]:

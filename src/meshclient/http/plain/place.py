@@ -25,7 +25,7 @@ _PATH = r"[!$-;=@-_a-z|~]*"
 _QUERY = r"[!$-;=?-~]*"
 _ABSOLUTE = re.compile(rf"(https?://[A-Za-z0-9._-]+(?::[0-9]{{1,5}})?)(/{_PATH})(\?{_QUERY})?").fullmatch
 _RELATIVE = re.compile(rf"/((?:[!$-.0-;=@-_a-z|~]{_PATH})?)(\?{_QUERY})?").fullmatch
-_SCHEMES = ("http", "https")
+SCHEMES = ("http", "https")
 
 
 class Origin:
@@ -63,7 +63,7 @@ class Places:
         self._origins: dict[str, Origin] = {}
         base = client.base_url
         simple = not (
-            base.userinfo or base.fragment or base.query or base.scheme not in _SCHEMES or not _is_spelt_out(base)
+            base.userinfo or base.fragment or base.query or base.scheme not in SCHEMES or not _is_spelt_out(base)
         )
         path = base.raw_path.decode("ascii")
         self._base = (Origin(base), path) if simple and "/." not in path else None
@@ -111,7 +111,7 @@ class Places:
         wanted = innards.merged_params(self._client, params)
         if wanted is not None:
             merged = httpx.URL(merged, params=wanted)
-        if merged.scheme not in _SCHEMES or not _is_spelt_out(merged) or merged.userinfo or (merged.port or 0) > 0xFFFF:
+        if merged.scheme not in SCHEMES or not _is_spelt_out(merged) or merged.userinfo or (merged.port or 0) > 0xFFFF:
             return None
         target = merged.raw_path
         line = request_line(method.encode("ascii"), target)

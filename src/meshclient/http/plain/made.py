@@ -1,0 +1,126 @@
+"""A request that httpx has made, as a plain call: its hooks, cookies and authentication have had their say.
+
+Such a request comes to the transport. Where it turns out to be as plain as most are, it is sent the short way from
+there, and httpx reads the response.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.engine.errors import MalformedRequest
+from meshclient.engine.request_head import request_line
+from meshclient.http.decoding import bounded_decoder
+from meshclient.http.innards import set_decoder
+from meshclient.http.plain.call import PlainCall
+from meshclient.http.plain.fields import usual_name, usual_value
+from meshclient.http.plain.place import LONGEST_URL, REMEMBERED, SCHEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshclient.http.innards import Client
+
+# What else there may be in the extensions asks for more than a plain call.
+_EXTENSIONS = frozenset(("timeout", "mesh"))
+_NOTHING: Mapping[str, float | None] = {}
+_VERSIONS = {"1.1": b"HTTP/1.1", "1.0": b"HTTP/1.0"}
+_LENGTH = re.compile(rb"[0-9]{1,18}").fullmatch
+
+
+class MadeCall(PlainCall):
+    """A plain call with the request that it was made of."""
+
+    __slots__ = ("_request",)
+    _request: httpx.Request
+
+    def request(self) -> httpx.Request:
+        """The request itself."""
+        return self._request
+
+
+def made_call(request: httpx.Request, most: int) -> PlainCall | None:
+    """`request` as a plain call, or None where it is none.
+
+    Args:
+        request: as a transport gets it.
+        most: bytes that its body may have.
+    """
+    url, extensions = request.url, request.extensions
+    if (
+        type(request.stream) is not httpx.ByteStream
+        or not extensions.keys() <= _EXTENSIONS
+        or url.scheme not in SCHEMES
+    ):
+        return None
+    content, target = b"".join(request.stream), url.raw_path
+    lines = _lines(request, len(content))
+    if lines is None or len(content) > most or len(target) > LONGEST_URL or request.method == "CONNECT":
+        return None
+    try:
+        line = request_line(request.method.encode("ascii", "replace"), target)
+    except MalformedRequest:
+        # It is said where all is said of a request.
+        return None
+    call = MadeCall(
+        request.method, url, url.scheme, url.host, url.port, target.decode("ascii"), line + lines, None, content,
+        dict(extensions.get("timeout", _NOTHING)), extensions.get("mesh"), False, False,
+    )  # fmt: skip
+    call._request = request  # noqa: SLF001 - made here
+    return call
+
+
+def arrived(  # noqa: PLR0917 - as `respond`, in whose place it stands
+    call: PlainCall,  # noqa: ARG001
+    status: int,
+    reason: bytes,
+    version: str,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    seconds: float,  # noqa: ARG001 - httpx has a watch of its own
+    extensions: Callable[[], dict[str, object]],
+    client: Client | None,  # noqa: ARG001
+    most: int = 0,
+) -> httpx.Response:
+    """The response as a transport gives it to httpx: to be read, and decoded, there."""
+    told = extensions()
+    told["http_version"] = _VERSIONS[version]
+    told["reason_phrase"] = reason
+    response = httpx.Response(
+        status,
+        headers=[(name, value.rstrip(b" \t")) for name, value in headers],
+        stream=httpx.ByteStream(body),
+        extensions=told,
+    )
+    if most:
+        set_decoder(response, bounded_decoder(response.headers.get("content-encoding", ""), most))
+    return response
+
+
+def _lines(request: httpx.Request, size: int) -> bytes | None:
+    """The header lines, where none of them is odd and a body of so many bytes is as long as they say."""
+    lines, hosts, lengths = [], 0, 0
+    for name, value in request.headers.raw:
+        lower = _lower(name)
+        if lower == b"host":
+            hosts += 1
+        elif lower == b"content-length":
+            lengths += 1
+            if not _LENGTH(value) or int(value) != size:
+                return None
+        elif not lower:
+            return None
+        if not usual_value(value):
+            return None
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines) if hosts == 1 and (lengths == 1 or (not size and not lengths)) else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _lower(name: bytes) -> bytes:
+    lower = name.lower()
+    return lower if lower == b"content-length" or usual_name(name) else b""
