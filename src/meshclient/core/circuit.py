@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshclient.model.outcome import Kind, Mark
 
 if TYPE_CHECKING:
+    from meshclient.core.window import Window
     from meshclient.model.outcome import Outcome
 
 
@@ -42,8 +43,26 @@ class Permit(Protocol):
         ...
 
 
+class Blanket(Permit, Protocol):
+    """A permit for any number of calls, whose successes are only counted.
+
+    Attributes:
+        window: where; by who has the permit, after `Window.advance` where that is due.
+    """
+
+    @property
+    def window(self) -> Window: ...  # noqa: D102 - above
+
+
 class Circuit(Protocol):
-    """Admits or refuses the calls of one service."""
+    """Admits or refuses the calls of one service.
+
+    Attributes:
+        blanket: what `admit` would give to every call at present; None where it has to be asked.
+    """
+
+    @property
+    def blanket(self) -> Blanket | None: ...  # noqa: D102 - above
 
     def admit(self, now: float, chance: float) -> Permit | None:
         """The permit of one call, or None where it is refused; asked once for a call, whatever its attempts.

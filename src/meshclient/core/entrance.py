@@ -46,7 +46,7 @@ def admit(call: Call, service: Service) -> Stay:
     """Ask the service's circuit. Raises CircuitOpen."""
     if service.circuit is None:
         return Stay(None, None)
-    permit = service.circuit.admit(call.started, service.uniform())
+    permit = service.circuit.blanket or service.circuit.admit(call.started, service.uniform())
     if permit is None:
         raise refused(service, service.circuit, call.started)
     return Stay(permit, None)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshclient.core.balance.node import Node
     from meshclient.core.call import Service
     from meshclient.core.circuit import Permit
+    from meshclient.core.window import Window
     from meshclient.model.outcome import Outcome
     from meshclient.model.snapshot import Snapshot
 
@@ -46,13 +47,32 @@ class FirstAttempt:
         ended: when its head was here, likewise.
     """
 
-    __slots__ = ("_permit", "ended", "endpoint", "node", "outcome", "service", "snapshot", "started", "timeout")
+    __slots__ = (
+        "_permit",
+        "_tally",
+        "ended",
+        "endpoint",
+        "node",
+        "outcome",
+        "service",
+        "snapshot",
+        "started",
+        "timeout",
+    )
 
     def __init__(  # noqa: PLR0917 - made for every call, and keywords cost
-        self, service: Service, permit: Permit | None, node: Node | None, started: float, timeout: float, at: Snapshot
+        self,
+        service: Service,
+        permit: Permit | None,
+        tally: Window | None,
+        node: Node | None,
+        started: float,
+        timeout: float,
+        at: Snapshot,
     ) -> None:
         self.service = service
         self._permit = permit
+        self._tally = tally
         self.node = node
         self.endpoint = None if node is None else node.endpoint
         self.started = started
@@ -74,8 +94,12 @@ class FirstAttempt:
         self.ended = now if headed is None else headed
         if service.emit is not None:
             service.emit(AttemptFinished(service.name, endpoint, 1, outcome, self.ended - self.started))
-        if self._permit is not None:
-            self._permit.done(Mark.SUCCESS, now)
+        permit, tally = self._permit, self._tally
+        if tally is not None and not tally.failures and now < tally.until:
+            # One step of the interpreter, so that it needs no lock.
+            tally.successes += 1
+        elif permit is not None:
+            permit.done(Mark.SUCCESS, now)
         service.balancer.give_back(node, self.started, latency, outcome, now)
         self.outcome = outcome
 
@@ -112,7 +136,7 @@ def begin(  # noqa: PLR0917 - called for every call, and keywords cost
     now: float,
     timeout: float,
     key: str | None,
-    made: Callable[[Service, Permit | None, Node | None, float, float, Snapshot], _F],
+    made: Callable[[Service, Permit | None, Window | None, Node | None, float, float, Snapshot], _F],
     snapshot: Snapshot | None = None,
 ) -> _F | None:
     """Let a call in and pick its endpoint; None where `exchange` has to, and nothing has been counted then.
@@ -129,15 +153,23 @@ def begin(  # noqa: PLR0917 - called for every call, and keywords cost
     """
     if snapshot is None:
         snapshot = service.snapshot
-    answer = snapshot.last if isinstance(snapshot, Failed) else snapshot
-    if not isinstance(answer, Ready):
+    if type(snapshot) is not Ready and not (isinstance(snapshot, Failed) and isinstance(snapshot.last, Ready)):
         return None
-    circuit, permit = service.circuit, None
-    if circuit is not None and (permit := circuit.admit(now, service.uniform())) is None:
-        raise refused(service, circuit, now)
-    service.budget.deposit(now)
+    circuit, budget = service.circuit, service.budget
+    permit: Permit | None = None
+    tally = None
+    if circuit is not None:
+        permit = blanket = circuit.blanket
+        if blanket is not None:
+            tally = blanket.window
+        elif (permit := circuit.admit(now, service.uniform())) is None:
+            raise refused(service, circuit, now)
+    if now < budget.until:
+        budget.slots[budget.at] += budget.each
+    else:
+        budget.deposit(now)
     try:
-        return made(service, permit, service.balancer.take(now, key), now, timeout, snapshot)
+        return made(service, permit, tally, service.balancer.take(now, key), now, timeout, snapshot)
     except BaseException:
         # A picker of the user's, for one.
         if permit is not None:

@@ -37,35 +37,42 @@ class RetryBudget:
         ratio: retries earned by a call, 0 to 1.
         floor: retries a second allowed whatever the traffic.
         lock: guards the counters where threads share them.
+
+    Attributes:
+        each: what a call deposits. Whoever must be quick adds it to `slots` `at` that place himself, before `until`:
+            that is one step of the interpreter, and needs no lock.
+        slots: what was deposited and not spent, by seconds.
+        at: the place of the present second.
+        until: clock when that is over.
     """
 
-    __slots__ = ("_deposit", "_lock", "_reserve", "_results", "_second", "_slots")
+    __slots__ = ("_lock", "_reserve", "_results", "_second", "at", "each", "slots", "until")
 
     def __init__(
         self, ratio: float = 0.2, floor: float = 3.0, lock: AbstractContextManager[object] | None = None
     ) -> None:
-        self._deposit = round(ratio * RETRY)
+        self.each = round(ratio * RETRY)
         self._reserve = round(floor * WINDOW * RETRY)
         self._lock = nullcontext() if lock is None else lock
-        self._slots = [0] * WINDOW
-        self._second = 0
+        self.slots = [0] * WINDOW
+        self._second = self.at = 0
+        self.until = 1.0
         self._results = Window(float(WINDOW))
 
     def deposit(self, now: float) -> None:
         """A call began."""
         with self._lock:
-            if now >= self._second + 1:
-                self._advance(now)
-            self._slots[self._second % WINDOW] += self._deposit
+            self._advance(now)
+            self.slots[self.at] += self.each
 
     def withdraw(self, now: float) -> bool:
         """Spend one retry if there is one, at what it costs now."""
         with self._lock:
             slot = self._advance(now)
             price = self._price(now)
-            if self._reserve + sum(self._slots) < price:
+            if self._reserve + sum(self.slots) < price:
                 return False
-            self._slots[slot] -= price
+            self.slots[slot] -= price
             return True
 
     def learn(self, now: float, *, helped: bool) -> None:
@@ -77,7 +84,7 @@ class RetryBudget:
         """Retries that could be spent at once."""
         with self._lock:
             self._advance(now)
-            return max(0.0, (self._reserve + sum(self._slots)) / RETRY)
+            return max(0.0, (self._reserve + sum(self.slots)) / RETRY)
 
     def _price(self, now: float) -> int:
         results = self._results
@@ -90,6 +97,8 @@ class RetryBudget:
         second = int(now)
         if second > self._second:
             for passed in range(self._second + 1, min(second, self._second + WINDOW) + 1):
-                self._slots[passed % WINDOW] = 0
+                self.slots[passed % WINDOW] = 0
             self._second = second
-        return self._second % WINDOW
+            self.at = second % WINDOW
+            self.until = second + 1.0
+        return self.at

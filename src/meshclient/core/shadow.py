@@ -70,6 +70,8 @@ class ShadowCircuit:
         shadow: told of each call it would have refused.
     """
 
+    blanket = None
+
     def __init__(self, inner: Circuit, policy: str, shadow: Shadow) -> None:
         self._inner = inner
         self._policy = policy

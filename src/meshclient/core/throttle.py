@@ -46,9 +46,13 @@ class Throttle:
         min_calls: calls in that window below which nothing is refused.
         most: highest share of the calls that is refused, below 1.
         lock: guards the counters where threads share them.
+
+    Attributes:
+        blanket: itself, while there are no failures to be held against the service.
+        window: the calls.
     """
 
-    __slots__ = ("_begun", "_excess", "_lock", "_min_calls", "_most", "_streak", "_window", "k")
+    __slots__ = ("_begun", "_excess", "_lock", "_min_calls", "_most", "_streak", "blanket", "k", "window")
 
     def __init__(
         self,
@@ -60,7 +64,8 @@ class Throttle:
     ) -> None:
         self.k = k
         self._excess = k - 1.0
-        self._window = Window(window)
+        self.window = Window(window)
+        self.blanket: Throttle | None = self
         self._min_calls = min_calls
         self._most = most
         self._lock = nullcontext() if lock is None else lock
@@ -69,7 +74,7 @@ class Throttle:
 
     def admit(self, now: float, chance: float) -> Self | None:
         """As `Circuit.admit`."""
-        window = self._window
+        window = self.window
         # requests <= k * accepts, without the sum.
         if window.failures <= self._excess * window.successes:
             return self
@@ -79,22 +84,25 @@ class Throttle:
         """As `Permit.done`."""
         if mark is Mark.NEUTRAL:
             return
-        window = self._window
+        window = self.window
         with self._lock:
             if now >= window.until:
                 window.advance(now)
             if mark is Mark.FAILURE:
+                self.blanket = None
                 window.failures += 1
                 self._streak = 0
                 return
             window.successes += 1
-            if window.failures and window.failures > self._excess * window.successes:
+            if not window.failures:
+                self.blanket = self
+            elif window.failures > self._excess * window.successes:
                 self._ramp(now)
 
     def probability(self, now: float) -> float:
         """The chance of a call at `now` to be refused, 0 to `most`."""
         with self._lock:
-            window = self._window
+            window = self.window
             window.advance(now)
             requests = window.successes + window.failures
             if requests < self._min_calls:
@@ -106,7 +114,7 @@ class Throttle:
     def refusal(self, now: float) -> Refusal:
         """As `Circuit.refusal`."""
         share = self.probability(now)
-        accepted, requests = self._window.successes, self._window.successes + self._window.failures
+        accepted, requests = self.window.successes, self.window.successes + self.window.failures
         return Refusal(
             f"the service accepted {accepted} of its last {requests} calls, so {share:.0%} of new ones are refused",
             RAMP_SECONDS,
@@ -118,8 +126,9 @@ class Throttle:
         if self._streak == 1:
             self._begun = now
         if self._share(now) >= 1.0:
-            self._window.clear()
+            self.window.clear()
             self._streak = 0
+            self.blanket = self
 
     def _share(self, now: float) -> float:
         """The share of calls that the successes in a row let through at least: it grows by a constant factor."""

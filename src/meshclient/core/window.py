@@ -23,7 +23,7 @@ class Window:
 
     Attributes:
         successes: as of the latest `record`, `advance` or `clear`. Whoever must be quick may add to it himself, after
-            `advance` where `until` has passed.
+            `advance` where `until` has passed: that is one step of the interpreter, and needs no lock.
         failures: likewise.
         until: when `advance` has something to do.
     """
@@ -67,13 +67,18 @@ class Window:
 
     def _forget(self, slot: int) -> None:
         latest = self._slot % BUCKETS
-        self._good[latest] += self.successes - self._succeeded
-        self._bad[latest] += self.failures - self._failed
+        # Read once: what is added meanwhile belongs to the latest bucket, whichever that is.
+        good, bad = self.successes - self._succeeded, self.failures - self._failed
+        self._good[latest] += good
+        self._bad[latest] += bad
         for passed in range(max(self._slot, slot - BUCKETS) + 1, slot + 1):
             at = passed % BUCKETS
+            good -= self._good[at]
+            bad -= self._bad[at]
             self.successes -= self._good[at]
             self.failures -= self._bad[at]
             self._good[at] = self._bad[at] = 0
-        self._succeeded, self._failed = self.successes, self.failures
+        self._succeeded += good
+        self._failed += bad
         self._slot = slot
         self.until = (slot + 1) / self._rate * _EARLY

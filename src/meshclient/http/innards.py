@@ -59,13 +59,14 @@ class Standing:
         timeouts: seconds by phase.
     """
 
-    __slots__ = ("_base_url", "_build", "_params", "_send", "fields", "timeouts")
+    __slots__ = ("_build", "_params", "_send", "_settings", "fields", "timeouts")
 
     def __init__(self, client: Client) -> None:
         self.fields = list(client._headers._list)
         self.timeouts = client._timeout.as_dict()
+        # Opened, since nothing is done with a client before.
+        self._settings = client.__dict__ | {"_state": _OPENED}
         self._params = client._params
-        self._base_url = client._base_url
         self._send = type(client).send
         self._build = type(client).build_request
 
@@ -76,25 +77,43 @@ class Standing:
         """
         jar = client._cookies.jar
         if (
+            # All that is replaced when it changes in one step of the interpreter; what is changed in place follows.
+            client.__dict__ == self._settings
+            and client._params is self._params
+            and client._headers._list == self.fields
+            and client._timeout.__dict__ == self.timeouts
+            and client._event_hooks == _NO_HOOKS
+            and type(jar) is CookieJar
+            and not jar._cookies  # type: ignore[attr-defined]
+            and type(client).send is self._send
+            and type(client).build_request is self._build
+        ):
+            return SAME
+        return self.look_closely(client)
+
+    def look_closely(self, client: Client) -> Look:
+        """As `look`, step by step."""
+        jar = client._cookies.jar
+        if (
             client._auth is not None
             or client._event_hooks != _NO_HOOKS
             or type(jar) is not CookieJar
-            or (jar._cookies and any(True for _ in jar))  # type: ignore[attr-defined]
+            or any(True for _ in jar)
+            or client._state is _CLOSED
         ):
             return UNFIT
-        if (
-            client._state is not _OPENED
-            or client._headers._list != self.fields
-            or client._timeout.__dict__ != self.timeouts
-            or client._params is not self._params
-            or client._base_url is not self._base_url
-            or type(client).send is not self._send
-            or type(client).build_request is not self._build
-            or "send" in client.__dict__
-            or "build_request" in client.__dict__
-        ):
-            return UNFIT if client._state is _CLOSED else CHANGED
-        return SAME
+        same = (
+            client._state is _OPENED
+            and client._headers._list == self.fields
+            and client._timeout.__dict__ == self.timeouts
+            and client._params is self._params
+            and client._base_url is self._settings["_base_url"]
+            and type(client).send is self._send
+            and type(client).build_request is self._build
+            and "send" not in client.__dict__
+            and "build_request" not in client.__dict__
+        )
+        return SAME if same else CHANGED
 
 
 def overridden(client: Client) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from math import inf
@@ -14,7 +14,7 @@ from meshclient.config.policy_kinds import STRATEGY
 from meshclient.core.retry import IDEMPOTENT_METHODS, RetryPolicy
 from meshclient.core.traffic.head import Head
 from meshclient.errors import ConfigError
-from meshclient.http.ambient import AMBIENT, NOTHING
+from meshclient.http.ambient import AMBIENT, ATTEMPT_HEADER, NOTHING, TIMEOUT_HEADER, format_timeout
 from meshclient.mesh.strategies import with_strategies
 from meshclient.model.duration import parse_duration
 
@@ -48,6 +48,10 @@ class CallOptions:
         priority: importance where not all calls find room, 0 first.
         chained: whether the call serves a request that is itself a repeat.
         stuck: says which endpoint the call's session stays with, as `meshclient.core.call.Call` has it.
+
+    Attributes:
+        limit: seconds for the first attempt.
+        mark: the header lines that tell the server of that, and whether the call is a repeat; then the empty line.
     """
 
     deadline: float | None
@@ -60,6 +64,15 @@ class CallOptions:
     priority: int = 0
     chained: bool = False
     stuck: Callable[[], Key | None] | None = None
+    limit: float = field(init=False)
+    mark: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        limit = self.attempt_timeout if self.deadline is None else min(self.attempt_timeout, self.deadline)
+        line = f"{TIMEOUT_HEADER}: {format_timeout(limit)}\r\n" if limit < inf else ""
+        again = f"{ATTEMPT_HEADER}: 2\r\n" if self.chained else ""
+        object.__setattr__(self, "limit", limit)
+        object.__setattr__(self, "mark", f"{again}{line}\r\n".encode("ascii"))
 
 
 # What `check_options` changes.

@@ -79,6 +79,9 @@ class ServiceCircuit:
             too early, or one open time too many.
     """
 
+    # Each of its permits is one of a kind.
+    blanket = None
+
     def __init__(
         self,
         service: str,

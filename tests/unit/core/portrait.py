@@ -14,6 +14,7 @@ from types import FunctionType, MethodType
 from meshclient.core.balance.balancer import Balancer
 from meshclient.core.balance.node import Node
 from meshclient.core.balance.pick import Pick
+from meshclient.core.throttle import Throttle
 from meshclient.core.window import Window
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import Outcome
@@ -52,6 +53,8 @@ def _portrait_of_an_object(value: object) -> object:
         return value.key
     if isinstance(value, Pick):
         return value.node.key, value.started, value.probe, value.answered, value.latency
+    if isinstance(value, Throttle):
+        return portrait(value.window), value.blanket is value, value._begun, value._streak
     nodes = tuple(map(_node, value._nodes.values())) if isinstance(value, Balancer) else ()
     return nodes, _inside(value)
 

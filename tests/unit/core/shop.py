@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 class Gate:
     """A circuit, and a book of who was let in and came out again; nobody comes out twice."""
+
+    blanket = None
 
     def __init__(self, inner: Circuit) -> None:
         self.inner = inner
@@ -91,10 +94,13 @@ class Shop(Orders):
             uniform=self.uniform,
             emit=self.emit,
             load=picker.load if isinstance(picker, Keyed) else None,
+            fresh=-inf,
         )
         self.balancer.update(self.snapshot.endpoints, clock.now)
-        self.gate = None if house.circuit is None else Gate(house.circuit(clock, self.uniform))
-        self.circuit = self.gate
+        made = None if house.circuit is None else house.circuit(clock, self.uniform)
+        # A blanket permit is nobody's.
+        self.gate = None if made is None or made.blanket is not None else Gate(made)
+        self.circuit = self.gate or made
         self.shadow = Shadow(self.name, house.shadow, self.emit)
         self.trips = 0
 
@@ -103,6 +109,9 @@ class Shop(Orders):
 
     def portrait(self) -> object:
         """All that a call may leave behind."""
-        gate = self.gate and (self.gate.book, self.gate.inside, portrait(self.gate.inner))
+        # Counts what is only noted.
+        self.balancer.status(self.clock.now)
+        booked = self.gate and (self.gate.book, self.gate.inside, portrait(self.gate.inner))
+        gate = booked or portrait(self.circuit)
         kept = portrait(self.balancer), portrait(self.budget), gate, self.trips, self.shadow.counts
         return self.events, kept, self.random.getstate()

@@ -165,8 +165,8 @@ def test_who_is_ejected_while_its_ending_waits_stays_as_it_was_ejected(begin: Wa
     # Chance always draws the first of them.
     shop.lock.first = lambda: use(shop.balancer, endpoint(0), UNAVAILABLE, NOW)
     one.succeed(0.01, NOW)
-    assert shop.told() == [EndpointEjected]
     status = shop.balancer.status(NOW)[0]
+    assert shop.told() == [EndpointEjected]
     assert (status.state, status.failures, status.pending) == ("ejected", 1, 0)
 
 
@@ -181,13 +181,15 @@ def test_an_ending_that_was_left_for_whoever_chooses_is_counted_and_told(begin: 
 
 
 @both_ways
-def test_an_ending_that_was_left_for_whoever_hands_back_is_counted_and_told(begin: Way) -> None:
+def test_an_ending_that_was_left_for_whoever_counts_is_counted_and_told(begin: Way) -> None:
     shop = Shop()
     probe = shop.probe()
     call = begun(begin, shop, NOW + 1)
     latency = Interrupting(0.01)
     latency.first = lambda: probe.done(OK, NOW + 1)
     call.succeed(latency, NOW + 1)
+    begun(begin, shop, NOW + 2).succeed(0.01, NOW + 2)
+    assert latency.first is None
     assert shop.load.pending == shop.pending() == 0
     assert shop.told() == [EndpointEjected, EndpointRestored]
 

@@ -35,6 +35,8 @@ REFUSAL = Refusal("of the weather", 3.0)
 class Door:
     """A circuit that is open or shut, and its own permit."""
 
+    blanket = None
+
     def __init__(self, *, shut: bool = False) -> None:
         self.shut = shut
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
 
 PICKERS: dict[str, Callable[[Uniform], Picker]] = {
-    "p2c": P2C,
+    # Nothing waits: what is worked out later is another number.
+    "p2c": lambda uniform: P2C(uniform, fresh=-inf),
     "least_request": least_request,
     "round_robin": RoundRobin,
     "weighted_random": WeightedRandom,
@@ -102,6 +103,7 @@ class Twin:
             load=inner.load if isinstance(inner, Keyed) else None,
             most=setting.most,
             shadow=Shadow("orders", ["ejection"], self.events.append) if setting.shadow else None,
+            fresh=-inf,
         )
 
     def story(self) -> tuple[list[Event], list[Event]]:
@@ -277,6 +279,9 @@ class Twins:
 
     def assert_same(self) -> None:
         """In all that they remember, and in how much chance they have used."""
+        for twin in self.both:
+            # Counts what is only noted.
+            twin.balancer.status(self.now)
         assert portrait(self.long.balancer) == portrait(self.short.balancer)
         assert self.long.random.getstate() == self.short.random.getstate()
 

@@ -23,7 +23,7 @@ from meshclient.core.balance.calm import Calm
 from meshclient.core.balance.ejections import Ejections
 from meshclient.core.balance.load_report import LoadReport
 from meshclient.core.balance.node import Node
-from meshclient.core.balance.p2c import peak_ewma_load
+from meshclient.core.balance.p2c import FRESH, peak_ewma_load
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST, PeakEwma
 from meshclient.core.balance.pick import Pick
 from meshclient.core.balance.picker import DRAWS
@@ -67,6 +67,7 @@ class Balancer(Calm):
         load: attempts in flight at all endpoints, for pickers that bound an endpoint's part of them.
         most: attempts in flight at one endpoint, bodies included, from which on it gets no more; 0 for any number.
         shadow: where ejection only reports what it would have done: told of it, never under the lock.
+        fresh: seconds for which what is noted on the short way may wait.
     """
 
     def __init__(
@@ -83,7 +84,11 @@ class Balancer(Calm):
         load: Load | None = None,
         most: int = 0,
         shadow: Shadow | None = None,
+        fresh: float = FRESH,
     ) -> None:
+        self._fresh = fresh
+        self._count_at = -inf
+        self._noted: list[tuple[Node, float, float, float]] = []
         self._shadow = shadow
         self._weighing = weighing
         self._reweigh_at = inf
@@ -101,6 +106,7 @@ class Balancer(Calm):
         self._rotation = rotate((), panic)
         self._drawn: Sequence[Node] = ()
         self._failing: set[Key] = set()
+        self._calm = False
         self._events: list[Event] = []
         self._held = False
         self._notes: deque[tuple[Pick, Outcome, float]] = deque()
@@ -112,6 +118,7 @@ class Balancer(Calm):
         with self._lock:
             self._held = True
             try:
+                self._count()
                 self._take_over(endpoints, now)
             finally:
                 self._held = False
@@ -155,11 +162,13 @@ class Balancer(Calm):
         with self._lock:
             self._held = True
             try:
+                self._count()
                 if now >= self._reweigh_at:
                     self._weigh_all(now)
                 node, probe = self._chosen(now, tried, now if repeatable else now - PROBE_GRACE, key, stuck)
                 if node is not None:
                     node.pending += 1
+                    node.load += node.step
                     self._load.pending += 1
                     node.waiting += 1
                     node.begun += now
@@ -180,6 +189,7 @@ class Balancer(Calm):
             return
         with self._lock:
             self._held = True
+            self._count()
             node.waiting -= 1
             node.begun = node.begun - pick.started if node.waiting else 0.0
             if pick.latency is not None:
@@ -207,11 +217,13 @@ class Balancer(Calm):
     def bereave(self, now: float) -> None:
         """Forget what is in flight, as nobody in this forked child will ever end it; ends that come count nothing."""
         with self._lock:
+            self._count()
             self._born = now
             self._load.pending = 0
             for node in self._nodes.values():
                 node.pending = node.waiting = 0
                 node.begun = 0.0
+                node.stale = -inf
 
     def drop(self, pick: Pick) -> None:
         """Take note of a pick that was forgotten (called by the garbage collector)."""
@@ -260,6 +272,7 @@ class Balancer(Calm):
         """Every endpoint, in the order of the list."""
         with self._lock:
             self._held = True
+            self._count()
             turning = {id(node) for node in self._rotation.nodes}
             found = tuple(
                 describe(node, now, turns=id(node) in turning, avoided=self._suspect(node, now))
@@ -271,6 +284,11 @@ class Balancer(Calm):
         return found
 
     # Below: only under the lock.
+
+    def _look(self) -> None:
+        """Whether nothing is out of the ordinary, so that `Calm.take` may choose."""
+        ordinary = self._most == maxsize and bool(self._rotation.nodes)
+        self._calm = ordinary and not self._failing and not self._ejections.queue
 
     def _take_over(self, endpoints: Sequence[Endpoint], now: float) -> None:
         known = self._nodes
@@ -299,6 +317,7 @@ class Balancer(Calm):
         # No probe on a repeat: a call that met one dead endpoint would otherwise be led from one to the next.
         if not tried:
             if self._ejections.due <= due and (node := self._ejections.probe(due)):
+                self._look()
                 return node, True
             node = None if stuck is None else self._nodes.get(stuck)
             if node is not None and self._spare(node) and node.pending < self._most:
@@ -345,8 +364,10 @@ class Balancer(Calm):
     def _settle(self, pick: Pick, outcome: Outcome, now: float) -> None:
         if pick.started < self._born:
             return
+        self._count()
         verdict, node = outcome.verdict, pick.node
         node.pending -= 1
+        node.load -= node.step
         if not pick.answered:
             node.waiting -= 1
             node.begun = node.begun - pick.started if node.waiting else 0.0
@@ -355,12 +376,15 @@ class Balancer(Calm):
         self._load.pending -= 1
         if verdict.mark is Mark.FAILURE:
             self._failing.add(node.key)
+            node.stale = -inf
         elif verdict.mark is Mark.SUCCESS and self._failing:
             self._failing.discard(node.key)
         relieved = verdict.mark is Mark.FAILURE and self._relieved(node)
         change = self._ejections.settle(pick, outcome, now, self._room, relieved=relieved)
         if change is not Change.NONE:
             self._changed(node, change, pick.latency, now)
+        if verdict.mark is not Mark.NEUTRAL:
+            self._look()
 
     def _changed(self, node: Node, change: Change, latency: float | None, now: float) -> None:
         standing = node.standing
@@ -372,6 +396,7 @@ class Balancer(Calm):
             node.blame.clear()
             node.joined = now
             node.ewma = PeakEwma(self._typical_cost(now) if latency is None else latency, now)
+            node.stale = -inf
         elif change is Change.EJECTED and standing.until is not None:
             left = standing.until - now
             self._events.append(EndpointEjected(self._service, node.endpoint, standing.failures, left))
@@ -397,6 +422,7 @@ class Balancer(Calm):
         before, after = self._rotation, rotate(self._nodes.values(), self._panic)
         self._rotation = after
         self._weigh_all(now)
+        self._look()
         if before.panic != after.panic:
             total = sum(after.sizes.values())
             self._events.append(PanicChanged(self._service, after.panic, after.usable, total))

@@ -37,6 +37,9 @@ class Node:
         begun: the sum of the times at which the waiting ones began.
         slow: which of its answers were slow, where that is of interest.
         standing: consecutive failures and ejection.
+        load: seconds that the next call may expect, were it queued behind those in flight; see `P2C`.
+        step: what one more in flight adds to that.
+        stale: clock from which both are to be worked out anew.
         fit: False while an active health check of ours fails.
     """
 
@@ -50,11 +53,14 @@ class Node:
         "joined",
         "key",
         "listed",
+        "load",
         "pending",
         "record",
         "reported",
         "slow",
+        "stale",
         "standing",
+        "step",
         "waiting",
         "weight",
     )
@@ -75,6 +81,8 @@ class Node:
         self.begun = 0.0
         self.slow = Window(SPAN)
         self.standing = Standing()
+        self.load = self.step = 0.0
+        self.stale = -inf
         self.fit = True
 
     @property

@@ -193,7 +193,7 @@ class AsyncClient(httpx.AsyncClient):
         road = self._road
         if arguments or road is None or self._taken_over() or async_mocked() or not async_runs():
             return await self.request("GET", url, **arguments)
-        call = self._requests.prepare("GET", url)
+        call = self._requests.again("GET", url) or self._requests.prepare("GET", url)
         done = None if call is None else await road.send(call)
         if call is None or done is None:
             return await super().request("GET", url)

@@ -194,7 +194,7 @@ class Client(httpx.Client):
         road = self._road
         if arguments or road is None or self._taken_over() or mocked() or not runs():
             return self.request("GET", url, **arguments)
-        call = self._requests.prepare("GET", url)
+        call = self._requests.again("GET", url) or self._requests.prepare("GET", url)
         done = None if call is None else road.send(call)
         if call is None or done is None:
             return super().request("GET", url)

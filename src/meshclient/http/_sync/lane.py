@@ -1,20 +1,19 @@
 # Generated from src/meshclient/http/_async/lane.py by scripts/unasync.py; edit that file, then run `make sync`.
 """The way of one client to the endpoints of one service, as its plain calls take it.
 
-What does not change from call to call is kept here: which pool belongs to which endpoint, what the configuration says
-of a method, and the header that tells the server how long it may take.
+What does not change from call to call is kept here: which pool belongs to which endpoint, and what the configuration
+says of a method.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.traffic.head import Head
 from meshclient.engine.target import Target
 from meshclient.http._sync.engine_transport import EngineTransport
-from meshclient.http.ambient import AMBIENT, ATTEMPT_HEADER, NOTHING, TIMEOUT_HEADER, format_timeout
+from meshclient.http.ambient import AMBIENT, NOTHING
 from meshclient.http.options import asked_options, settled_options
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import here
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from meshclient.mesh import MeshService
     from meshclient.model.endpoint import Endpoint
 
-# A request that is itself a repeat says so; the first attempt of a call made for one does.
-_CHAINED = f"{ATTEMPT_HEADER}: 2\r\n".encode()
 _KEY = b"idempotency-key"
 
 
@@ -68,8 +65,6 @@ class Lane:
         self._warm = service.config.connections.warm
         self._usual: dict[str, CallOptions] = {}
         self._particular = service.routed or service.hash_key is not None
-        # Replaced as a whole: threads share it.
-        self._mark = (-1.0, b"")
         service.follow(self)
 
     def pool(self, key: Key, endpoint: Endpoint) -> Pool:
@@ -127,15 +122,6 @@ class Lane:
         if call.mesh is None and AMBIENT.get() is NOTHING:
             return usual
         return asked_options(usual, self.service, call.mesh)
-
-    def marks(self, seconds: float, *, chained: bool) -> bytes:
-        """The header lines that tell the server how long it may take, and the end of the head."""
-        known, mark = self._mark
-        if seconds != known:
-            line = f"{TIMEOUT_HEADER}: {format_timeout(seconds)}\r\n" if seconds < inf else ""
-            mark = f"{line}\r\n".encode()
-            self._mark = (seconds, mark)
-        return _CHAINED + mark if chained else mark
 
     def follow(self, removed: Collection[Endpoint], added: Collection[Endpoint]) -> None:
         """The list is another: connections to endpoints that are gone end, idle ones at once. From any thread."""

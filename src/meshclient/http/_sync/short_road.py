@@ -75,10 +75,9 @@ class ShortRoad:
 
         Raises ConfigError for what the call asks, and CircuitOpen.
         """
-        host = (call.scheme, call.host)
-        lane = self._lanes.known.get(host) or self._look_up(host)
+        lane = self._lanes.known.get(call.place) or self._look_up(call.place)
         if lane is None:
-            passage = self._passage if host in self._hosts else None
+            passage = self._passage if call.place in self._hosts else None
             return None if passage is None else passage.send(call)
         service = lane.service
         # In this order, as `Roster.called`.
@@ -86,10 +85,7 @@ class ShortRoad:
         if not lane.plain or service.released:
             return None
         options = lane.options(call)
-        timeout, then = options.attempt_timeout, inf
-        if options.deadline is not None:
-            then = started + options.deadline
-            timeout = min(timeout, options.deadline)
+        timeout, deadline = options.limit, options.deadline
         if options.retry.retry is not None or timeout <= 0:
             return None
         try:
@@ -113,9 +109,9 @@ class ShortRoad:
                 until, connect = given.patience(first, options)
                 connection = pool.acquire(until, connect, marks, due)
             connection.exchange(
-                call.head + lane.marks(timeout, chained=options.chained) + call.content,
+                call.head + options.mark + call.content,
                 due,
-                then,
+                inf if deadline is None else started + deadline,
                 gap=given.read,
                 bodiless=call.method == "HEAD",
                 whole=self._whole,
@@ -134,7 +130,7 @@ class ShortRoad:
         now, headed = service.clock(), connection.headed_at
         latency = headed - (started if marks is None or marks.began is None else marks.began) - connection.waited
         first.succeeded(outcome, latency if latency > 0 else 0.0, now, headed)
-        first.deadline, first.connection = options.deadline, connection
+        first.deadline, first.connection = deadline, connection
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()

@@ -31,11 +31,14 @@ class PlainCall:
         mesh: ``extensions["mesh"]``.
         follow: whether redirects are to be followed.
         blocking: whether the client is.
+
+    Attributes:
+        place: scheme and host.
     """
 
     __slots__ = (
-        "_headers", "_target", "_url", "blocking", "content", "follow", "head", "host", "mesh", "method", "port",
-        "scheme", "timeouts",
+        "_headers", "_target", "_url", "blocking", "content", "follow", "head", "host", "mesh", "method", "place",
+        "port", "scheme", "timeouts",
     )  # fmt: skip
     blocking: bool
 
@@ -59,6 +62,7 @@ class PlainCall:
         self._url = url
         self.scheme = scheme
         self.host = host
+        self.place = (scheme, host)
         self.port = port
         self._target = target
         self.head = head

@@ -47,6 +47,14 @@ class PlainRequests:
         self._trusting = trusting
         self._groundwork: Groundwork | None = None
 
+    def again(self, method: str, url: httpx.URL | str) -> PlainCall | None:
+        """The call that was prepared for these and nothing else before; None: `prepare` it."""
+        groundwork, client = self._groundwork, self._client
+        if groundwork is None or type(url) is not str or groundwork.seen.look(client) is not SAME:
+            return None
+        call = groundwork.calls.get((method, url))
+        return call if call is not None and call.follow is client.follow_redirects else None
+
     def prepare(
         self,
         method: str,
@@ -108,7 +116,7 @@ class PlainRequests:
         if not (self._trusting or sound(_trusting)):
             return None
         seen = Standing(client)
-        if seen.look(client) is UNFIT or innards.overridden(client):
+        if seen.look_closely(client) is UNFIT or innards.overridden(client):
             return None
         groundwork = self._groundwork = Groundwork(client, seen)
         return groundwork

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 # httpx's own, which tells of every request.
 _LOG = logging.getLogger("httpx")
-_RARE = frozenset((b"content-encoding", b"set-cookie", b"set-cookie2"))
-_RARE_LENGTHS = frozenset(map(len, _RARE))
+_COOKIE, _CODING = b"set-cookie", b"content-encoding"
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -55,11 +54,9 @@ def respond(  # noqa: PLR0917 - all that an exchange brings, and keywords cost
     nowhere.
     """
     response = innards.make_response(call, status, reason, version, headers, body, seconds, extensions, client)
-    for name, _ in headers:
-        if len(name) in _RARE_LENGTHS and name.lower() in _RARE:
-            _treat(response, client, most)
-            return response
-    if status in _REDIRECTS or _LOG.isEnabledFor(logging.INFO):
+    # All at once: a look at each would be a step of the interpreter for each.
+    names = b"\n".join(dict(headers)).lower()
+    if _COOKIE in names or _CODING in names or status in _REDIRECTS or _LOG.isEnabledFor(logging.INFO):
         _treat(response, client, most)
     return response
 

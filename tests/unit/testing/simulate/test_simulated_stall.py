@@ -120,8 +120,9 @@ def test_what_must_not_be_executed_twice_is_not_hedged() -> None:
 
 
 def test_a_call_cancelled_in_its_back_off_hears_no_more_of_it() -> None:
-    retry = RetryConfig(backoff=Backoff(0.2, 0.2))
+    # Up to so many seconds, whatever chance says, so that it is on its way at that moment.
+    retry = RetryConfig(backoff=Backoff(0.9, 0.9))
     bench = Bench(0.05, ServiceConfig(retry=retry), classify_status(503))
-    bench.timeline.at(1.5, lambda: bench.flight.cancel() if bench.flight else None)
+    bench.timeline.at(1.06, lambda: bench.flight.cancel() if bench.flight else None)
     bench.run()
     assert (bench.sent, bench.endings) == ([1.0], [])
