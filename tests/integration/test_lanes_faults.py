@@ -12,7 +12,7 @@ import pytest
 
 import meshclient
 from integration.lanes import BOUND, Lane, lane_fixture  # noqa: F401 - a fixture
-from meshclient.http.innards import FilledResponse
+from meshclient.http.filled import FilledResponse
 from servers.process import wait_until
 from unit.http.face import pending
 from unit.http.rawserver import OK, Connection, RawServer, always, refusing

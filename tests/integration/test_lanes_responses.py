@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from integration.lanes import BOUND, Lane, lane_fixture, listed  # noqa: F401 - a fixture
-from meshclient.http.innards import FilledResponse
+from meshclient.http.filled import FilledResponse
 from unit.http.rawserver import OK, Connection, RawServer, always
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 import meshclient
 from meshclient.errors import DeadlineExceeded
-from meshclient.http.innards import FilledResponse
+from meshclient.http.filled import FilledResponse
 from meshclient.rpc import AsyncChannel, Body, Channel, Reply, StatusError, delete, get, post, service, stub
 from meshclient.rpc.codec.media_type import content_type
 from meshclient.rpc.stub.channels import Channels

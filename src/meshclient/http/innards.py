@@ -1,4 +1,4 @@
-"""What is private to httpx's requests, responses and clients, read and written in this file and nowhere else.
+"""What is private to httpx's requests and clients, read and written in this file, and that of responses in `filled`.
 
 httpx has no public way to fill a response that is already here, or to see cheaply whether a client's settings are still
 the same. Both are worth 70 us a call. So it is done behind its back, and held against httpx's own doing once per
@@ -12,25 +12,21 @@ The transports of a client are the affair of `mounting`, what libraries replace 
 
 from __future__ import annotations
 
-import copyreg
-from datetime import timedelta
 from enum import Enum
-from functools import lru_cache
 from http.cookiejar import CookieJar
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
 
-from meshclient.http.plain.drained import AsyncDrained, Drained
+from meshclient.http.filled import make_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from httpx._types import QueryParamTypes
 
     from meshclient.http.decoding import BoundedDecoder
-    from meshclient.http.plain.call import PlainCall
 
 Client: TypeAlias = "httpx.Client | httpx.AsyncClient"
 # Whatever is missing from another version of httpx is found missing on first use, not when this is imported.
@@ -127,6 +123,23 @@ def _ordinary(method: object) -> bool:
     return type(method) is FunctionType and method.__globals__["__name__"].startswith(_OWNERS)
 
 
+class QuickCookies(httpx.Cookies):
+    """httpx's, which make a request of urllib's for each response, to find that it sets no cookie."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """As httpx's."""
+        # Jars of the user's may have more to do.
+        if type(self.jar) is not CookieJar or "set-cookie" in response.headers or "set-cookie2" in response.headers:
+            super().extract_cookies(response)
+
+
+def quicken(client: Client) -> None:
+    """Have `client` look for cookies in responses only where there are some."""
+    quick = QuickCookies()
+    quick.jar = client._cookies.jar
+    client._cookies = quick
+
+
 def open_client(client: Client) -> None:
     """Put down that `client` has sent something; its ``with`` block then raises, as after httpx's own calls."""
     if client._state is _UNOPENED:
@@ -148,16 +161,6 @@ def redirect(client: Client, request: httpx.Request, response: httpx.Response) -
     return client._build_redirect_request(request, response)
 
 
-def make_headers(raw: Iterable[tuple[bytes, bytes]]) -> httpx.Headers:
-    """httpx.Headers of `raw`, whose encoding is settled, as it is once httpx has looked for cookies in them."""
-    headers = httpx.Headers.__new__(httpx.Headers)
-    headers._list = listed = [(name, name.lower(), value) for name, value in raw]
-    headers._encoding = None
-    ascii_only = b"".join([name + value for name, _, value in listed]).isascii()
-    headers._encoding = "ascii" if ascii_only else headers.encoding
-    return headers
-
-
 def make_request(
     method: str, url: httpx.URL, raw: Iterable[tuple[bytes, bytes]], content: bytes, extensions: Mapping[str, object]
 ) -> httpx.Request:
@@ -170,109 +173,6 @@ def make_request(
     request.stream = httpx.ByteStream(content)
     request._content = content
     return request
-
-
-@lru_cache(maxsize=256)
-def _charset(content_type: str) -> str | None:
-    headers = httpx.Headers({"Content-Type": content_type}, encoding="utf-8")
-    return httpx.Response(200, headers=headers).charset_encoding
-
-
-class FilledResponse(httpx.Response):
-    """A response that was here as a whole when it was made; read, closed, and with the rest made when it is looked at.
-
-    Pickled, it is an httpx.Response.
-    """
-
-    __slots__ = ("_call", "_more", "_raw", "_reason", "_seconds", "_version")
-    _call: PlainCall
-    _more: Callable[[], dict[str, Any]] | None
-    _raw: list[tuple[bytes, bytes]]
-    _reason: bytes
-    _seconds: float
-    _version: str
-
-    is_closed = True
-    is_stream_consumed = True
-    next_request = None
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as httpx has them
-        fill = _LAZY.get(name)
-        if fill is None:
-            msg = f"'Response' object has no attribute {name!r}"
-            raise AttributeError(msg, name=name, obj=self)
-        # Whoever looks from two threads at a time sees one object.
-        return self.__dict__.setdefault(name, fill(self))
-
-    def raise_for_status(self) -> httpx.Response:
-        """As httpx's, which wants a request even where nothing is wrong."""
-        if 200 <= self.status_code <= 299 and "_request" not in self.__dict__:
-            return self
-        return super().raise_for_status()
-
-    @property
-    def charset_encoding(self) -> str | None:
-        """As httpx's, which parses the same few content types over and over."""
-        content_type = self.headers.get("Content-Type")
-        return None if content_type is None else _charset(content_type)
-
-    def __dir__(self) -> Iterable[str]:
-        return {*super().__dir__(), *_LAZY}
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        # Not `__newobj__`, which insists on this class.
-        return copyreg._reconstructor, (httpx.Response, object, None), self.__getstate__()  # type: ignore[attr-defined]
-
-    def __getstate__(self) -> dict[str, Any]:
-        for name in _LAZY.keys() - {"extensions", "stream"}:
-            getattr(self, name)
-        constant = {"is_stream_consumed": self.is_stream_consumed, "next_request": self.next_request}
-        return constant | super().__getstate__()
-
-
-def _headers(response: FilledResponse) -> httpx.Headers:
-    return make_headers([(name, value.rstrip(b" \t")) for name, value in response._raw])
-
-
-def _extensions(response: FilledResponse) -> dict[str, Any]:
-    known = {"http_version": b"HTTP/" + response._version.encode("ascii"), "reason_phrase": response._reason}
-    return known if response._more is None else known | response._more()
-
-
-_LAZY: Final[dict[str, Callable[[FilledResponse], object]]] = {
-    "_elapsed": lambda response: timedelta(seconds=response._seconds),
-    "_request": lambda response: response._call.request(),
-    "extensions": _extensions,
-    "headers": _headers,
-    "history": lambda _: [],
-    "stream": lambda response: Drained() if response._call.blocking else AsyncDrained(),
-}
-
-
-def make_response(  # noqa: PLR0917 - in the hot path of every call, where keywords cost
-    call: PlainCall,
-    status: int,
-    reason: bytes,
-    version: str,
-    raw: list[tuple[bytes, bytes]],
-    body: bytes,
-    seconds: float,
-    extensions: Callable[[], dict[str, Any]] | None,
-    client: Client,
-) -> httpx.Response:
-    """What httpx makes of a response that it has read, whose body is not encoded."""
-    response = FilledResponse.__new__(FilledResponse)
-    response.status_code = status
-    response.default_encoding = client._default_encoding
-    response._content = body
-    response._num_bytes_downloaded = len(body)
-    response._call = call
-    response._raw = raw
-    response._reason = reason
-    response._version = version
-    response._seconds = seconds
-    response._more = extensions
-    return response
 
 
 def decode(response: httpx.Response) -> None:

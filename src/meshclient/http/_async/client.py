@@ -14,7 +14,7 @@ from meshclient.http._async.lanes import AsyncLanes
 from meshclient.http._async.passage import AsyncPassage
 from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.transport import AsyncMeshTransport
-from meshclient.http.innards import async_follow
+from meshclient.http.innards import async_follow, quicken
 from meshclient.http.mocking import async_mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
@@ -89,6 +89,7 @@ class AsyncClient(httpx.AsyncClient):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
         super().__init__(**arguments)
+        quicken(self)
         self._owns_mesh = mesh is None
         self.mesh = mesh or Mesh(
             resolver,

@@ -15,7 +15,7 @@ from meshclient.http._sync.lanes import Lanes
 from meshclient.http._sync.passage import Passage
 from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.transport import MeshTransport
-from meshclient.http.innards import follow
+from meshclient.http.innards import follow, quicken
 from meshclient.http.mocking import mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
@@ -90,6 +90,7 @@ class Client(httpx.Client):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
         super().__init__(**arguments)
+        quicken(self)
         self._owns_mesh = mesh is None
         self.mesh = mesh or Mesh(
             resolver,

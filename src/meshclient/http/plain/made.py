@@ -15,6 +15,7 @@ import httpx
 from meshclient.engine.errors import MalformedRequest
 from meshclient.engine.request_head import request_line
 from meshclient.http.decoding import bounded_decoder
+from meshclient.http.filled import make_arrived
 from meshclient.http.innards import set_decoder
 from meshclient.http.plain.call import PlainCall
 from meshclient.http.plain.fields import usual_name, usual_value
@@ -90,37 +91,31 @@ def arrived(  # noqa: PLR0917 - as `respond`, in whose place it stands
     told = extensions()
     told["http_version"] = _VERSIONS[version]
     told["reason_phrase"] = reason
-    response = httpx.Response(
-        status,
-        headers=[(name, value.rstrip(b" \t")) for name, value in headers],
-        stream=httpx.ByteStream(body),
-        extensions=told,
-    )
-    if most:
-        set_decoder(response, bounded_decoder(response.headers.get("content-encoding", ""), most))
+    coded = b"content-encoding" in b"\n".join(dict(headers)).lower()
+    response = make_arrived(status, headers, body, told, coded=coded)
+    if most and coded:
+        set_decoder(response, bounded_decoder(response.headers["content-encoding"], most))
     return response
 
 
 def _lines(request: httpx.Request, size: int) -> bytes | None:
     """The header lines, where none of them is odd and a body of so many bytes is as long as they say."""
-    lines, hosts, lengths = [], 0, 0
-    for name, value in request.headers.raw:
-        lower = _lower(name)
-        if lower == b"host":
-            hosts += 1
-        elif lower == b"content-length":
-            lengths += 1
-            if not _LENGTH(value) or int(value) != size:
-                return None
-        elif not lower:
+    raw = request.headers.raw
+    lines = [_line(field) for field in raw]
+    names = b"\n".join([name for name, _ in raw]).lower().split(b"\n")
+    lengths = names.count(b"content-length")
+    if None in lines or names.count(b"host") != 1 or lengths > 1 or (size and not lengths):
+        return None
+    if lengths:
+        said = raw[names.index(b"content-length")][1]
+        if not _LENGTH(said) or int(said) != size:
             return None
-        if not usual_value(value):
-            return None
-        lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join(lines) if hosts == 1 and (lengths == 1 or (not size and not lengths)) else None
+    return b"".join(lines)  # type: ignore[arg-type]  # there is no None among them
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _lower(name: bytes) -> bytes:
-    lower = name.lower()
-    return lower if lower == b"content-length" or usual_name(name) else b""
+def _line(field: tuple[bytes, bytes]) -> bytes | None:
+    """The line of a header; None of one that is odd. Most are the same in every request."""
+    name, value = field
+    usual = name.lower() == b"content-length" or usual_name(name)
+    return b"%b: %b\r\n" % field if usual and usual_value(value) else None

@@ -9,6 +9,7 @@ import httpx
 
 from meshclient.http import innards
 from meshclient.http.decoding import bounded_decoder
+from meshclient.http.filled import make_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,7 @@ def respond(  # noqa: PLR0917 - all that an exchange brings, and keywords cost
     Raises httpx.DecodingError for a damaged body, httpx.RemoteProtocolError and httpx.InvalidURL for a redirect to
     nowhere.
     """
-    response = innards.make_response(call, status, reason, version, headers, body, seconds, extensions, client)
+    response = make_response(call, status, reason, version, headers, body, seconds, extensions, client)
     # All at once: a look at each would be a step of the interpreter for each.
     names = b"\n".join(dict(headers)).lower()
     if _COOKIE in names or _CODING in names or status in _REDIRECTS or _LOG.isEnabledFor(logging.INFO):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshclient.http.innards import FilledResponse
+from meshclient.http.filled import FilledResponse
 
 if TYPE_CHECKING:
     import httpx

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from meshclient.http import innards
+from meshclient.http import filled, innards
 from meshclient.http.plain.request import PlainRequests
 from meshclient.http.plain.response import respond
 from unit.http.plain.roads import PROBES, Answer, outcome, road, short
@@ -49,7 +49,7 @@ def test_the_first_look_at_anything_finds_what_httpx_has(probe: str, blocking: b
     judge.answers, ours.answers = [answer], [answer]
     wanted = judge.ask("GET", URL)
     response = short(ours, PlainRequests(ours.client), "GET", URL)
-    assert isinstance(response, innards.FilledResponse)
+    assert isinstance(response, filled.FilledResponse)
     assert outcome(lambda: PROBES[probe](response)) == outcome(lambda: PROBES[probe](wanted))
 
 
