@@ -11,6 +11,7 @@ differential test (`tests/property/test_core_calm.py`) holds both ways together.
 
 from __future__ import annotations
 
+from sys import maxsize
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.ejections import USUAL_STEP
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from meshclient.core.balance.node import Key, Node
     from meshclient.core.balance.pick import Pick
     from meshclient.core.balance.picker import Picker
+    from meshclient.core.balance.rotation import Rotation
     from meshclient.core.outlier import Outlier
     from meshclient.model.events import Event
     from meshclient.model.outcome import Outcome
@@ -38,6 +40,8 @@ class Calm:
     _dropped: deque[Pick]
     _failing: set[Key]
     _calm: bool
+    _most: int
+    _rotation: Rotation
     _ejections: Ejections
     _outlier: Outlier | None
     _picker: Picker
@@ -119,6 +123,11 @@ class Calm:
                 self._failing.discard(node.key)
                 if self._outlier is not None:
                     self._outlier.succeeded(node.standing)
+
+    def _look(self) -> None:
+        """Whether nothing is out of the ordinary, so that `Calm.take` may choose."""
+        ordinary = self._most == maxsize and bool(self._rotation.nodes)
+        self._calm = ordinary and not self._failing and not self._ejections.queue
 
     def _tell(self) -> None:
         raise NotImplementedError
