@@ -84,6 +84,11 @@ class Lease:
         # In a forked child the job is over, whatever the parent's had reached.
         return self._stay.listed.is_set() and not self._job.ended.done()
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another worker of this host has the instance listed, so that this one need not."""
+        return self._stay.elsewhere.is_set() and not self._job.ended.done()
+
     def close(self, *, linger: bool = False) -> None:
         """Take the instance out of the registry; returns when it is out, or after a few seconds.
 

@@ -54,6 +54,7 @@ class Stay:
 
     Attributes:
         listed: whether this process has the instance listed, as far as is known here.
+        elsewhere: whether another worker of this host has it listed, and this one waits for its place.
         entered: resolved when the instance is listed, or when it turns out that this takes more than a registry that
             answers: the instance is not ready, or another worker has it listed.
         out: resolved when the instance is out of the registry.
@@ -64,6 +65,7 @@ class Stay:
         self, registrar: Registrar, registration: Registration, terms: Terms, seat: Seat | None, rng: Chance
     ) -> None:
         self.listed = threading.Event()
+        self.elsewhere = threading.Event()
         self.entered: Future[None] = Future()
         self.out: Future[None] = Future()
         self.linger = False
@@ -93,10 +95,17 @@ class Stay:
             await self._leave()
 
     async def _sit_down(self) -> None:
+        try:
+            await self._seated()
+        finally:
+            self.elsewhere.clear()
+
+    async def _seated(self) -> None:
         while self._seat is not None and not self._seat.take():
             if not self.entered.done():
                 _LOG.info("%s: another worker on this host has it registered", self._who)
             self._known = True
+            self.elsewhere.set()
             self._tell_entered()
             await asyncio.sleep(self._rng.uniform(SEAT_PAUSE / 2, SEAT_PAUSE))
 

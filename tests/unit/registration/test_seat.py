@@ -17,7 +17,7 @@ from meshclient.model.endpoint import Endpoint
 from meshclient.registration.registrar import Registration
 from meshclient.registration.seat import Seat, runtime_folder
 from servers.process import wait_until
-from unit.registration.registry import MINE, Registry, close_all, enter
+from unit.registration.registry import BOUND, MINE, Registry, close_all, enter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -286,3 +286,14 @@ def test_leases_that_end_together_leave_nothing_behind(worker: Callable[[], Seat
     close_all(leases)
     assert registry.listed == set()
     assert registry.turns.count("deregister") == 1
+
+
+def test_a_lease_knows_that_another_worker_has_the_instance(worker: Callable[[], Seat]) -> None:
+    first, second = (enter(Registry(), seat=worker()) for _ in range(2))
+    with second:
+        with first:
+            assert (first.listed, first.elsewhere) == (True, False)
+            assert (second.listed, second.elsewhere) == (False, True)
+        wait_until(lambda: second.listed, BOUND, "the other one to take over")
+        assert not second.elsewhere
+    assert not second.elsewhere
