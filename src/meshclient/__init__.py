@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshclient import propagation
     from meshclient.errors import (
         CircuitOpen,
         ConfigError,
@@ -86,11 +87,14 @@ __all__ = [
     "ServiceNotFound",
     "__version__",
     "override",
+    "propagation",
     "stub",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name == "propagation":
+        return import_module("meshclient.propagation")
     home = _HOMES.get(name)
     if home is None:
         msg = f"module {__name__!r} has no attribute {name!r}"

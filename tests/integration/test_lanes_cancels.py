@@ -134,7 +134,8 @@ def test_random_cancels_leave_nothing(loop: str, road: str) -> None:
         async with listening() as endpoint, known(endpoint, road, **policies) as client:
             ended: dict[str, int] = {}
             for _ in range(calls // AT_ONCE):
-                waits = [chance.choice((0.0, chance.uniform(0, 0.01))) for _ in range(AT_ONCE)]
+                # On a busy machine a call takes as long as the last of these.
+                waits = [chance.choice((0.0, chance.uniform(0, 0.01), chance.uniform(0, 1.0))) for _ in range(AT_ONCE)]
                 for how in await asyncio.gather(*(cancelled(client, seconds) for seconds in waits)):
                     ended[how] = ended.get(how, 0) + 1
             assert ended["cancelled"] > calls // 4

@@ -163,7 +163,6 @@ class Branches:
         if GUARD in self._service.shadow:
             self._service.shadow.would(GUARD, str(tripped))
             return
-        _LOG.warning("%s", tripped)
         if self._tell is not None:
             self._tell(tripped)
 

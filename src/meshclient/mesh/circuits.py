@@ -6,7 +6,6 @@ person has isolated stays so. Stores are opened once for each URI, and followed 
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from meshclient.mesh.circuit_rule import CircuitRule
     from meshclient.mesh.circuit_store import CircuitStore
     from meshclient.model.events import CircuitChanged, StoreChanged
-
-_LOG = logging.getLogger("meshclient")
 
 
 class Circuits:
@@ -133,13 +130,5 @@ class Circuits:
 
 
 def _heed(tell: Callable[[StoreChanged], None] | None, change: StoreChanged) -> None:
-    if change.trouble:
-        _LOG.warning(
-            "circuits are not shared through %s: %s; until it answers each process goes by its own",
-            change.source,
-            change.trouble,
-        )
-    else:
-        _LOG.warning("circuits are shared through %s again", change.source)
     if tell is not None:
         tell(change)

@@ -39,6 +39,7 @@ from meshclient.registration.schemes import open_registrar
 from meshclient.registration.seat import Seat
 from meshclient.registration.terms import Terms
 from meshclient.telemetry.discovery_metrics import DiscoveryMetrics
+from meshclient.telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,9 +86,13 @@ class Mesh:
         state_dir: folder for the last good lists, so that calls find endpoints after a start without the registry;
             from the working directory where it is relative, and none where it is not given.
         discovery: how lists are kept, as ``[discovery]`` in the file: ``hold`` and ``idle``.
-        telemetry: what is told to the outside, as ``[telemetry]`` in the file: ``metrics``.
+        telemetry: what is told to the outside, as ``[telemetry]`` in the file: ``metrics``, ``spans``,
+            ``new_traces``, ``peer_service``, ``emf``.
         observers: functions told of every `meshclient.model.events` event.
         circuit_listeners: pybreaker's listeners, told of every service's circuit; its `name` is the service's.
+
+    Attributes:
+        tally: what is counted of its services.
 
     Raises ConfigError for a wrong value or a file that cannot be used, and PluginError where the plugin of a resolver,
     a balancer or a circuit's store is missing.
@@ -163,8 +168,13 @@ class Mesh:
         self.config: MeshConfig = config
         self.loaded = loaded
         self._emit = Observers(observers).tell if observers else None
+        self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
+        told = config.telemetry
+        self._metrics = DiscoveryMetrics(self._roster) if told.metrics else None
+        self.tally = Tally(self._roster, metrics=told.metrics, spans=told.spans, peer_service=told.peer_service)
+        self._tell = _teller(self.tally, self._emit)
         if resolver is None and config.resolver:
-            resolver = open_resolver(config.resolver, tell=self._emit)
+            resolver = open_resolver(config.resolver, tell=self._tell)
         self._resolver = resolver
         self._folder = StateFolder.at(config.state_dir) if config.state_dir else None
         balancers = {config.defaults.balancer, *(service.balancer for service in config.services.values())}
@@ -172,8 +182,6 @@ class Mesh:
         policies.rehearse((config.defaults, *config.services.values()))
         self._naming = Naming(config.names, config.domains, self._resolver is not None)
         self._rng: Chance = random
-        self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
-        self._metrics = DiscoveryMetrics(self._roster) if config.telemetry.metrics else None
         # A mesh that is dropped without close() must not be watched for ever.
         self._circuits: list[Circuits] = []
         self._finalizer = finalize(self, _stop, self._roster.services, self._circuits)
@@ -357,7 +365,7 @@ class Mesh:
             from meshclient.mesh.circuits import Circuits
 
             made = Circuits(
-                clock=time.monotonic, uniform=self._rng.random, listeners=self._circuit_listeners, tell=self._emit
+                clock=time.monotonic, uniform=self._rng.random, listeners=self._circuit_listeners, tell=self._tell
             )
             self._circuits.append(made)
         return self._circuits[0]
@@ -394,7 +402,7 @@ class Mesh:
         service = self._made(name, config, open_watch, self._circuit)
         service.injection = injection(name.value, config.faults)
         if config.traffic is not None:
-            service.branches = Branches(service, config.traffic, self._emit)
+            service.branches = Branches(service, config.traffic, self._tell)
         return service
 
     def part(self, service: MeshService, label: str, open_watch: OpenWatch) -> MeshService:
@@ -425,6 +433,8 @@ class Mesh:
             emit=self._emit,
             zone=self.config.zone,
             open_circuit=open_circuit,
+            tally=self.tally,
+            new_traces=self.config.telemetry.new_traces,
         )
 
     def _upkeep(self, name: ServiceName, rested: Ready | None, tell: Callable[[Event], None]) -> Upkeep:
@@ -436,6 +446,17 @@ class Mesh:
             idle=self.config.discovery.idle,
             tell=tell,
         )
+
+
+def _teller(tally: Tally, emit: Callable[[Event], None] | None) -> Callable[[Event], None]:
+    """Counts, logs and tells observers; without the mesh, which what is told from would keep alive."""
+
+    def tell(event: Event) -> None:
+        tally.heard(event)
+        if emit is not None:
+            emit(event)
+
+    return tell
 
 
 def _stop(services: dict[str, MeshService], circuits: list[Circuits]) -> None:

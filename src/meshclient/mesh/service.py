@@ -15,18 +15,13 @@ from meshclient.discovery.runtime.loop import fork_safe_lock, inherit
 from meshclient.discovery.transition import events
 from meshclient.mesh import policies
 from meshclient.mesh.strategies import retry_policy
-from meshclient.model.duration import format_duration
 from meshclient.model.events import (
-    EmptyListHeld,
     EndpointEjected,
-    MassRemovalHeld,
-    MassRemovalReleased,
-    RegistryLost,
-    RegistryRecovered,
-    StoredListServed,
 )
 from meshclient.model.report import SnapshotReport
 from meshclient.model.snapshot import Failed, Pending
+from meshclient.telemetry.propagation.outbound import Outbound
+from meshclient.telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -48,6 +43,8 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Empty, Ready, Snapshot
+    from meshclient.telemetry.calls import CallMeter
+    from meshclient.telemetry.spans import AttemptSpans
 
 _LOG = logging.getLogger("meshclient.discovery")
 
@@ -123,8 +120,13 @@ class MeshService:
         emit: told of events, or None.
         zone: the one this process runs in, or empty.
         open_circuit: makes the circuit of a service, given its name, its rule and the URI of the store that shares it.
+        tally: counts its calls and logs what changes; by default one of its own.
+        new_traces: what is said of traces that begin with a call.
 
     Attributes:
+        meter: counts its calls, or None.
+        spans: makes spans of its attempts where the process traces, or None.
+        outbound: says in which trace its attempts are, or None.
         stuck: endpoints by their names in cookies, where there are sessions.
         used: seconds on the clock when it was last asked for.
         released: whether it is watched no more, since that was long ago; to be asked for anew.
@@ -142,7 +144,14 @@ class MeshService:
         emit: Callable[[Event], None] | None,
         zone: str = "",
         open_circuit: Callable[[str, CircuitRule, str], Circuit] | None = None,
+        tally: Tally | None = None,
+        new_traces: str = "undecided",
     ) -> None:
+        tally = Tally() if tally is None else tally
+        self._heard = tally.heard
+        self.meter: CallMeter | None = tally.meter(name.value)
+        self.spans: AttemptSpans | None = tally.spans(name.value, config.balancer)
+        self.outbound = Outbound(config.propagators, new_traces=new_traces) if config.propagators else None
         self.name = name.value
         self.config = config
         self.clock = clock
@@ -266,7 +275,7 @@ class MeshService:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
-        _log(event)
+        self._heard(event)
         if self.emit is not None:
             self.emit(event)
 
@@ -275,6 +284,7 @@ class MeshService:
         if self._opening:
             self._unsaid.append(event)
             return
+        self._heard(event)
         if isinstance(event, EndpointEjected):
             self.watch.refresh()
         if self.emit is not None:
@@ -291,38 +301,3 @@ def _settings(
         retry=retry_policy(retry),
         methods=frozenset(retry.methods) if retry else frozenset(),
     )
-
-
-def _log(event: Event) -> None:
-    if isinstance(event, RegistryLost):
-        last = event.snapshot.last
-        kept = f"the last list of {len(last.endpoints)} serves on" if last else "no list is known yet"
-        _LOG.warning("%s: %s is unavailable: %s; %s", event.service, event.snapshot.source, event.snapshot.cause, kept)
-    elif isinstance(event, RegistryRecovered):
-        _LOG.warning("%s: %s answers again after %.1fs", event.service, event.source, event.outage)
-    elif isinstance(event, EmptyListHeld):
-        _LOG.warning(
-            "%s: %s lists no endpoint any more; the %d known before are kept while one of them answers",
-            event.service,
-            event.source,
-            event.endpoints,
-        )
-    elif isinstance(event, MassRemovalHeld):
-        _LOG.warning(
-            "%s: %s dropped %d of %d endpoints at once; they are used on until it has said so for a while",
-            event.service,
-            event.source,
-            event.removed,
-            event.kept,
-        )
-    elif isinstance(event, MassRemovalReleased):
-        _LOG.warning(
-            "%s: of the endpoints that %s had dropped at once, %d are gone and %d are listed again",
-            event.service,
-            event.source,
-            event.removed,
-            event.returned,
-        )
-    elif isinstance(event, StoredListServed):
-        age = format_duration(event.age)
-        _LOG.warning("%s: %d endpoints come from disk, last confirmed %s ago", event.service, event.endpoints, age)
