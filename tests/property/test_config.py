@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from meshclient.config.loaded import Loaded, load, merge
 from meshclient.config.source import Document
+from meshclient.config.telemetry_kinds import PROPAGATORS
 from meshclient.errors import ConfigError
 
 NOWHERE = Path("/nonexistent")
@@ -37,12 +38,28 @@ EJECTION = st.fixed_dictionaries(
         "panic": RATIOS,
     },
 )
-ROUTE = {"deadline": OPTIONAL, "attempt_timeout": OPTIONAL, "retry": st.one_of(st.booleans(), RETRY)}
+CACHE = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["private", "shared"]),
+        "max_bytes": st.integers(1, 2**40),
+        "ttl": st.one_of(st.just(value=False), st.floats(min_value=1e-9, max_value=31_536_000.0)),
+        "serve_stale": st.one_of(st.booleans(), DURATIONS),
+        "coalesce": st.booleans(),
+    },
+)
+ROUTE = {
+    "deadline": OPTIONAL,
+    "attempt_timeout": OPTIONAL,
+    "retry": st.one_of(st.booleans(), RETRY),
+    "cache": st.one_of(st.booleans(), st.sampled_from(["private", "shared"]), CACHE),
+}
 DEFAULTS = {
     **ROUTE,
     "connect_timeout": DURATIONS,
     "balancer": st.sampled_from(["p2c", "round_robin", "mine"]),
     "ejection": st.one_of(st.booleans(), EJECTION),
+    "propagators": st.lists(st.sampled_from(PROPAGATORS), unique=True),
 }
 SERVICE = {
     **DEFAULTS,
@@ -56,6 +73,12 @@ SERVICE = {
         max_size=2,
     ),
 }
+TELEMETRY = {
+    "metrics": st.booleans(),
+    "spans": st.sampled_from(["attempts", "calls", "none", False]),
+    "new_traces": st.sampled_from(["undecided", "sampled", "none", False]),
+    "emf": st.one_of(st.booleans(), st.fixed_dictionaries({}, optional={"interval": DURATIONS})),
+}
 TABLES = st.fixed_dictionaries(
     {},
     optional={
@@ -64,7 +87,8 @@ TABLES = st.fixed_dictionaries(
         "mode": st.sampled_from(["background", "on-demand"]),
         "state_dir": st.sampled_from(["", "/var/lib/x", "state"]),
         "discovery": st.fixed_dictionaries({}, optional={"hold": OPTIONAL, "idle": OPTIONAL}),
-        "telemetry": st.fixed_dictionaries({}, optional={"metrics": st.booleans()}),
+        "telemetry": st.fixed_dictionaries({}, optional=TELEMETRY),
+        "propagate_passthrough": st.booleans(),
         "defaults": st.fixed_dictionaries({}, optional=DEFAULTS),
         "services": st.dictionaries(
             st.sampled_from(["orders", "orders-api", "a.b"]), st.fixed_dictionaries({}, optional=SERVICE), max_size=2

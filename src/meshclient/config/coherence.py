@@ -28,6 +28,9 @@ _KEYLESS = frozenset({"p2c", "round_robin", "weighted_random", "least_request"})
 GUARD = "guard"
 # What only the connections of our own engine keep.
 OWN_ENGINE: tuple[Path, ...] = (("connections", "per_endpoint"), ("connections", "warm"))
+# What a cache has once, whatever its routes say.
+ONE_STORE = ("max_bytes", "store", "coalesce")
+_DEFAULTS: Path = ("defaults",)
 # Fleets that the arithmetic of ejection and panic is tried on.
 _LARGEST = 100
 
@@ -43,6 +46,7 @@ def contradictions(
         settings: the effective values.
     """
     found = _Search(leaves, settings)
+    found.passthrough(config)
     found.service(("defaults",), config.defaults)
     for name, service in config.services.items():
         place = ("services", name)
@@ -71,6 +75,14 @@ class _Search:
         self._engine(place, service)
         self._verified(place, service)
         self._room(place, service)
+        self._kept(place, service)
+
+    def passthrough(self, config: MeshConfig) -> None:
+        if config.propagate_passthrough and not config.defaults.propagators:
+            said, forms = self._said((), "propagate_passthrough"), self._said(_DEFAULTS, "propagators")
+            self.lines.append(
+                f"{said} hands nothing on with {forms}: name forms there, or leave propagate_passthrough out"
+            )
 
     def times(self, place: Path, config: ServiceConfig | RouteConfig) -> None:
         if config.deadline is None:
@@ -167,6 +179,18 @@ class _Search:
             if calls > most > 0:
                 said = f"{self._said(place, 'limit', key)} is more than {self._said(place, 'connections', room)}"
                 self.lines.append(f"{said}: calls that are let in wait for a connection; lower {key} or raise {room}")
+
+    def _kept(self, place: Path, service: ServiceConfig) -> None:
+        for route in service.routes if service.cache is not None else ():
+            for key in ONE_STORE:
+                own: Path = ("routes", route.pattern, "cache", key)
+                if (*place, *own) in self.leaves:
+                    # Without the values: a store's address may hold a password.
+                    said = f"{dotted((*place, *own))} ({self.settings[*place, *own].origin}) means nothing"
+                    self.lines.append(
+                        f"{said}: a service and its routes keep responses in one store, that of "
+                        f"{dotted((*place, 'cache'))}; say it there"
+                    )
 
     def _speaks(self, place: Path, *tables: str) -> bool:
         """Whether anything of these tables is said at this very place."""

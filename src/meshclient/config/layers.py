@@ -65,8 +65,11 @@ class Reading:
         if table.switch and (given is None or isinstance(given, bool)):
             self.leaves[path] = Leaf(bool(given), origin)
             return
+        if table.word and isinstance(given, str):
+            given = {table.word: given}
         if not isinstance(given, Mapping):
-            remedy = "write a table, or false for off" if table.switch else "write a table of named values"
+            word = f"a word for its '{table.word}', " if table.word else ""
+            remedy = f"write {word}a table, or false for off" if table.switch else "write a table of named values"
             self.reject(path, origin, f"{shown(given)} is not a table: {remedy}")
             return
         if table.switch:

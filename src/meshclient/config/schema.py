@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from meshclient.config import kinds, policy_kinds, wire_kinds
+from meshclient.config import cache_kinds, kinds, policy_kinds, telemetry_kinds, wire_kinds
+from meshclient.config.cache_shape import CacheConfig
 from meshclient.config.faults_schema import FAULTS
 from meshclient.config.kinds import Kind
 from meshclient.config.policy_shape import (
@@ -22,7 +23,7 @@ from meshclient.config.policy_shape import (
     SubsetConfig,
     ThrottleConfig,
 )
-from meshclient.config.shape import DiscoveryConfig, MeshConfig, ServiceConfig, TelemetryConfig
+from meshclient.config.shape import DiscoveryConfig, EmfConfig, MeshConfig, ServiceConfig, TelemetryConfig
 from meshclient.config.traffic_schema import TRAFFIC_KEYS
 from meshclient.config.traffic_shape import TrafficConfig
 from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
@@ -41,12 +42,14 @@ class Table:
         keys: what stands under each key.
         switch: whether the whole table may be ``false`` (off) or ``true`` (on, with the values that hold otherwise).
         off: whether it is off where nobody says anything.
+        word: the key whose value may stand in place of the whole table.
     """
 
     shape: Callable[..., object]
     keys: Mapping[str, Node]
     switch: bool = False
     off: bool = False
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,22 @@ _CONNECTIONS = Table(
     ConnectionsConfig,
     {"per_endpoint": kinds.PLACE, "total": kinds.PLACE, "idle": kinds.BOUND, "warm": kinds.SWITCH},
 )
+_CACHE = Table(
+    CacheConfig,
+    {
+        "kind": cache_kinds.CACHE,
+        "max_bytes": cache_kinds.ROOM,
+        "store": cache_kinds.STORE,
+        "ttl": cache_kinds.OPTIONAL_AGE,
+        "stale_while_revalidate": cache_kinds.OPTIONAL_AGE,
+        "stale_if_error": cache_kinds.OPTIONAL_AGE,
+        "serve_stale": cache_kinds.STALENESS,
+        "coalesce": kinds.SWITCH,
+    },
+    switch=True,
+    off=True,
+    word="kind",
+)
 _DEFAULTS: Mapping[str, Node] = {
     **_TIMES,
     "connect_timeout": kinds.BOUND,
@@ -190,6 +209,8 @@ _DEFAULTS: Mapping[str, Node] = {
     "circuit": _CIRCUIT,
     "limit": _LIMIT,
     "hedge": _HEDGE,
+    "cache": _CACHE,
+    "propagators": telemetry_kinds.PROPAGATOR_NAMES,
     "shadow": policy_kinds.SHADOW,
     "engine": wire_kinds.ENGINE,
     "http2": kinds.SWITCH,
@@ -198,7 +219,7 @@ _DEFAULTS: Mapping[str, Node] = {
     "max_response": wire_kinds.SIZE,
 }
 _TRAFFIC = Table(TrafficConfig, TRAFFIC_KEYS, switch=True, off=True)
-ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY})
+ROUTE = Table(ServiceConfig, {**_TIMES, "retry": _RETRY, "cache": _CACHE})
 DEFAULTS = Table(ServiceConfig, _DEFAULTS)
 SERVICE = Table(
     ServiceConfig,
@@ -211,7 +232,18 @@ SERVICE = Table(
     },
 )
 DISCOVERY = Table(DiscoveryConfig, {"hold": kinds.OPTIONAL_SPAN, "idle": kinds.OPTIONAL_SPAN})
-TELEMETRY = Table(TelemetryConfig, {"metrics": kinds.SWITCH})
+TELEMETRY = Table(
+    TelemetryConfig,
+    {
+        "metrics": kinds.SWITCH,
+        "spans": telemetry_kinds.SPAN_WORD,
+        "new_traces": telemetry_kinds.NEW_TRACES_WORD,
+        "peer_service": kinds.SWITCH,
+        "emf": Table(
+            EmfConfig, {"interval": kinds.BOUND, "namespace": telemetry_kinds.NAMESPACE}, switch=True, off=True
+        ),
+    },
+)
 ROOT = Table(
     MeshConfig,
     {
@@ -222,6 +254,7 @@ ROOT = Table(
         "state_dir": kinds.FOLDER,
         "discovery": DISCOVERY,
         "telemetry": TELEMETRY,
+        "propagate_passthrough": kinds.SWITCH,
         "defaults": DEFAULTS,
         "services": Named("orders", _service, SERVICE),
     },

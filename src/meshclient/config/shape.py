@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from meshclient.config.cache_shape import CacheConfig
 from meshclient.config.policy_shape import (
     CircuitConfig,
     EjectionConfig,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["background", "on-demand"]
 EngineName = Literal["builtin", "httpx"]
+Spans = Literal["attempts", "calls", "none"]
+NewTraces = Literal["undecided", "sampled", "none"]
 
 _CONNECTIONS = ConnectionsConfig()
 
@@ -49,12 +52,14 @@ class RouteConfig:
         deadline: as in `ServiceConfig`.
         attempt_timeout: as in `ServiceConfig`.
         retry: as in `ServiceConfig`.
+        cache: as in `ServiceConfig`.
     """
 
     pattern: str
     deadline: float | None
     attempt_timeout: float | None
     retry: RetryConfig | None
+    cache: CacheConfig | None = None
 
     def matches(self, path: str) -> bool:
         """Whether a request for `path` (no query) takes this route."""
@@ -90,6 +95,8 @@ class ServiceConfig:
         circuit: the policy, instead of the throttle, or None for none.
         limit: the policy, or None for none.
         hedge: the policy, or None for none.
+        cache: what is kept of its responses, or None for nothing.
+        propagators: the forms in which the trace that a call belongs to is written into its headers; empty for none.
         shadow: policies that only report what they would have done.
         engine: whose connections are used: our own, or those of httpx's transport.
         http2: whether HTTP/2 is offered to https endpoints; httpx's transport speaks it.
@@ -119,6 +126,8 @@ class ServiceConfig:
     circuit: CircuitConfig | None = None
     limit: LimitConfig | None = None
     hedge: HedgeConfig | None = None
+    cache: CacheConfig | None = None
+    propagators: tuple[str, ...] = ("tracecontext", "xray")
     shadow: tuple[str, ...] = ()
     engine: EngineName = "builtin"
     http2: bool = False
@@ -151,14 +160,39 @@ class DiscoveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EmfConfig:
+    """Metrics on the standard output, in the embedded metric format of CloudWatch.
+
+    Args:
+        interval: seconds from one to the next.
+        namespace: under which CloudWatch shows them.
+    """
+
+    interval: float = 60.0
+    namespace: str = "meshclient"
+
+
+@dataclass(frozen=True, slots=True)
 class TelemetryConfig:
     """What is told of the mesh to the outside.
 
     Args:
-        metrics: whether OpenTelemetry is told of lists and endpoints, where the process uses it.
+        metrics: whether calls, lists and endpoints are counted, and OpenTelemetry told of them where the process uses
+            it.
+        spans: what is a span where OpenTelemetry traces: each ``attempts``, or ``calls`` with their attempts below
+            them; ``none`` leaves spans to others, such as OpenTelemetry's instrumentation of httpx.
+        new_traces: what is written of a trace that begins with a call from here, while nothing records it: that its
+            recording is ``undecided``, which W3C's headers cannot tell from "not recorded"; that it is ``sampled``; or
+            ``none``, for no trace.
+        peer_service: whether spans have the deprecated attribute ``peer.service`` too.
+        emf: how metrics are written for CloudWatch, or None for not at all.
     """
 
     metrics: bool = True
+    spans: Spans = "attempts"
+    new_traces: NewTraces = "undecided"
+    peer_service: bool = False
+    emf: EmfConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +207,8 @@ class MeshConfig:
         state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
         discovery: how lists are kept.
         telemetry: what is told to the outside.
+        propagate_passthrough: whether traces are handed on to hosts that are no service too, in the forms of the
+            defaults.
         defaults: for every service that `services` does not name; no endpoints, no routes.
         services: by name.
         unspelled: those of `services` which only environment variables name. A variable cannot spell ``-`` and ``.``,
@@ -187,6 +223,7 @@ class MeshConfig:
     state_dir: str = ""
     discovery: DiscoveryConfig = DiscoveryConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    propagate_passthrough: bool = False
     defaults: ServiceConfig = ServiceConfig()
     services: Mapping[str, ServiceConfig] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     unspelled: frozenset[str] = frozenset()

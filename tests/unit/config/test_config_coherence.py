@@ -153,6 +153,25 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
             "[services.orders]\nshadow = ['guard']",
             ["services.orders.shadow ('guard',) ~ names guard, which is off: there is nothing to see"],
         ),
+        (
+            "propagate_passthrough = true\n[defaults]\npropagators = []",
+            [
+                (
+                    "propagate_passthrough True ~ hands nothing on with defaults.propagators () ~: name forms there, "
+                    "or leave propagate_passthrough out"
+                )
+            ],
+        ),
+        (
+            "[services.orders]\ncache = 'shared'\nroutes.'/a'.cache = { store = 'redis://u:P@h', coalesce = false }",
+            [
+                (
+                    f'services.orders.routes."/a".cache.{key} ~ means nothing: a service and its routes keep responses '
+                    "in one store, that of services.orders.cache; say it there"
+                )
+                for key in ("store", "coalesce")
+            ],
+        ),
     ],
 )
 def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, text: str, said: list[str]) -> None:
@@ -185,6 +204,10 @@ def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, te
         "[services.orders]\nhttp2 = true\nconnections = { total = 8, warm = false }",
         "[services.orders]\ntls = { verify = false, identity = 'a' }",
         "[services.orders]\nlimit = { concurrency = 2000 }\nconnections = { total = 0 }",
+        "propagate_passthrough = true\n[services.orders]\npropagators = []",
+        "[defaults]\npropagators = []",
+        "[services.orders.routes.'/a']\ncache = { store = 'redis://h', max_bytes = 9 }",
+        "[services.orders]\ncache = { store = 'redis://h' }\nroutes.'/a'.cache = { ttl = 9, kind = 'shared' }",
     ],
 )
 def test_what_fits_is_not_mentioned(tmp_path: Path, text: str) -> None:

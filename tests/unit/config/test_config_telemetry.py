@@ -8,7 +8,7 @@ import pytest
 
 from meshclient.config.environment import variables
 from meshclient.config.loaded import Loaded, load
-from meshclient.config.shape import TelemetryConfig
+from meshclient.config.shape import EmfConfig, TelemetryConfig
 from meshclient.errors import ConfigError
 
 
@@ -42,12 +42,47 @@ def test_the_stronger_source_wins() -> None:
     assert str(loaded.origin("telemetry.metrics")) == "argument --set"
 
 
+def test_spans_of_attempts_nothing_decided_for_new_traces_and_no_metrics_on_the_standard_output() -> None:
+    config = given().config.telemetry
+    assert (config.spans, config.new_traces, config.peer_service, config.emf) == ("attempts", "undecided", False, None)
+
+
+def test_spans_and_new_traces_are_words() -> None:
+    config = given({"telemetry": {"spans": "calls", "new_traces": "sampled"}}).config.telemetry
+    assert (config.spans, config.new_traces) == ("calls", "sampled")
+    off = given({"telemetry": {"spans": False}}, MESHCLIENT_TELEMETRY__NEW_TRACES="off").config.telemetry
+    assert (off.spans, off.new_traces) == ("none", "none")
+    spelled = given(sets=("telemetry.spans=none", "telemetry.new_traces=undecided", "telemetry.peer_service=yes"))
+    assert spelled.config.telemetry == TelemetryConfig(spans="none", peer_service=True)
+
+
+def test_the_embedded_metric_format_is_a_switch_or_a_table() -> None:
+    assert given({"telemetry": {"emf": True}}).config.telemetry.emf == EmfConfig(60.0, "meshclient")
+    assert given(MESHCLIENT_TELEMETRY__EMF="on").config.telemetry.emf == EmfConfig()
+    table = {"interval": "10s", "namespace": "shop/web"}
+    assert given({"telemetry": {"emf": table}}).config.telemetry.emf == EmfConfig(10.0, "shop/web")
+    assert given({"telemetry": {"emf": table}}, sets=("telemetry.emf=off",)).config.telemetry.emf is None
+    assert given(sets=("telemetry.emf.namespace=shop",)).config.telemetry.emf == EmfConfig(namespace="shop")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ({"telemetry": {"metrics": 1}}, "telemetry.metrics (argument): 1 is not a switch: write true or false"),
         ({"telemetry": {"metrics": "off"}}, "telemetry.metrics (argument): 'off' is not a switch: write true or false"),
         ({"telemetry": {"metric": True}}, "telemetry.metric (argument): unknown key. Did you mean 'metrics'?"),
+        (
+            {"telemetry": {"spans": "attempt"}},
+            "telemetry.spans (argument): 'attempt' is unknown: write attempts, calls or none",
+        ),
+        ({"telemetry": {"spans": True}}, "true is unknown: write attempts, calls or none"),
+        ({"telemetry": {"spans": ["calls"]}}, "['calls'] is unknown"),
+        ({"telemetry": {"new_traces": "no"}}, "'no' is unknown: write undecided, sampled or none"),
+        ({"telemetry": {"emf": {"interval": 0}}}, "telemetry.emf.interval (argument): 0 leaves no time at all"),
+        ({"telemetry": {"emf": {"namespace": "AWS/x"}}}, "'AWS/x' is not a namespace of CloudWatch"),
+        ({"telemetry": {"emf": {"namespace": ""}}}, "'' is not a namespace of CloudWatch: write one such as"),
+        ({"telemetry": {"emf": {"namespace": 3}}}, "3 is not a namespace of CloudWatch"),
+        ({"telemetry": {"emf": "stdout"}}, "'stdout' is not a table: write a table, or false for off"),
         ({"telemetry": False}, "telemetry (argument): false is not a table: write a table of named values"),
     ],
 )

@@ -1,0 +1,102 @@
+"""Several formats read at once: whatever the caller, its proxies and load balancers speak."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from meshclient.telemetry.propagation.carrier import gathered
+from meshclient.telemetry.propagation.formats import NAMES, get
+from meshclient.telemetry.propagation.identifiers import completed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshclient.telemetry.propagation.context import TraceContext
+    from meshclient.telemetry.propagation.propagator import Fields, Finding, Headers
+
+
+class Reader:
+    """Reads the formats of these names together.
+
+    The trace is that of the first of them that says both a trace and a span in it; if none does, of the first that says
+    a trace (a load balancer gives every request a trace, while a caller's own says more); if none does, a new one.
+    Another format adds what it says of the same trace: a decision where there is none yet, the members of tracestate.
+    Baggage, request ids and the other fields of X-Ray, which are no part of a trace, are added in any case.
+
+    Args:
+        names: as for `formats.get`, the most trusted first.
+
+    Attributes:
+        fields: the headers that are read, in lower case.
+
+    Raises ConfigError for an unknown name.
+    """
+
+    __slots__ = ("_formats", "_places", "fields")
+
+    def __init__(self, names: Iterable[str] = NAMES) -> None:
+        self._formats = [get(name) for name in names]
+        # Both propagators of B3 read the same.
+        self._places: dict[str, int] = {}
+        for place, each in enumerate(self._formats):
+            for field in each.fields:
+                self._places.setdefault(field, place)
+        self.fields = frozenset(self._places)
+
+    def extract(self, headers: Headers) -> TraceContext | None:
+        """What `headers` say, or None where they say nothing that is valid. Never raises."""
+        fields = gathered(headers, self.fields)
+        return self.read(fields) if fields else None
+
+    def read(self, fields: Fields) -> TraceContext | None:
+        """The same of headers that have been gathered; such that are read here, or any others.
+
+        Args:
+            fields: the values under each lower-case name, without white space around them.
+        """
+        places = {place for name in fields if (place := self._places.get(name)) is not None}
+        findings = [found for place in sorted(places) if (found := self._formats[place].read(fields)) is not None]
+        if not findings:
+            return None
+        first = findings[0]
+        if len(findings) > 1:
+            # Stable: among equals the order of the names decides.
+            first, *rest = sorted(findings, key=_rank)
+            for other in rest:
+                _join(first, other)
+        return completed(first)
+
+
+def extract_any(headers: Headers, names: Iterable[str] = NAMES) -> TraceContext | None:
+    """What `headers` say in all of these formats together, as `Reader` reads them.
+
+    Raises ConfigError for an unknown name, and nothing for headers.
+    """
+    return _reader(tuple(names)).extract(headers)
+
+
+@lru_cache(maxsize=64)
+def _reader(names: tuple[str, ...]) -> Reader:
+    return Reader(names)
+
+
+def _rank(finding: Finding) -> int:
+    return 0 if finding.trace_id and finding.span_id else 1 if finding.trace_id else 2
+
+
+def _join(first: Finding, other: Finding) -> None:
+    """Add to `first` what `other` says beside."""
+    first.baggage = first.baggage or other.baggage
+    first.request_id = first.request_id or other.request_id
+    first.correlation_id = first.correlation_id or other.correlation_id
+    first.xray = first.xray or other.xray
+    if other.trace_id and other.trace_id != first.trace_id:
+        return
+    if first.sampled is None:
+        first.sampled = other.sampled
+    first.random = first.random or other.random
+    first.debug = first.debug or other.debug
+    first.state = first.state or other.state
+    if other.span_id == first.span_id:
+        first.parent_id = first.parent_id or other.parent_id
