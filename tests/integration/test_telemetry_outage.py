@@ -10,7 +10,7 @@ import pytest
 
 import meshclient
 from collected import ENDPOINTS, ERRORS, HELD, Collected, collecting, until
-from meshclient.telemetry import gauges
+from meshclient.telemetry import attributes
 from servers.faults import HttpFault, LinkFault
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def through_an_outage(
     until(lambda: collected.ages(service)["failed"] >= first + 0.2)
     until(lambda: all(collected.errors(service).get(kind, 0) >= before.get(kind, 0) + n for kind, n in errors.items()))
     # Calls go on by the list that is that old.
-    assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, service)["available"] == 2
+    assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, service)["available"] == 2
     assert collected.total(HELD, service) == 0
     end()
     until(lambda: collected.ages(service).keys() == {"ready"})
@@ -88,7 +88,7 @@ def test_consul_behind_a_fault(
     with meshclient.Mesh(uri) as mesh:
         assert mesh.warm(name)[name].state == "ready"
         through_an_outage(collected, name, lambda: proxy.set(fault), proxy.clear, {kind: 2})
-        assert collected.by(gauges.RESOLVER, ERRORS, name).keys() == {mesh.service(name).snapshot.source}
+        assert collected.by(attributes.RESOLVER, ERRORS, name).keys() == {mesh.service(name).snapshot.source}
 
 
 def test_a_registry_that_is_down_from_the_start(collected: Collected, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_registry_that_is_down_from_the_start(collected: Collected, tmp_path: 
     with meshclient.Mesh(f"file://{path}") as mesh:
         assert mesh.warm("orders")["orders"].state == "failed"
         until(lambda: collected.ages("orders").get("failed", 0) > 0.3)
-        assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 0
+        assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 0
         path.write_text(LISTED, "utf-8")
         until(lambda: collected.ages("orders").keys() == {"ready"})
-        assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 2
+        assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 2

@@ -1,4 +1,4 @@
-"""The metrics of one mesh's lists: told to OpenTelemetry where the process uses it, and free where it does not.
+"""The metrics of one mesh's lists: counted here, and told to OpenTelemetry where the process uses it.
 
 They stand where the answers of a registry pass and are no observer: a mesh that has one makes an event of every
 attempt, and calls do not pay for metrics of discovery; also, observers hear of an outage once, and of none that another
@@ -12,10 +12,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
-from weakref import ref
+from weakref import WeakSet, ref
 
 from meshclient.model.snapshot import Failed
+from meshclient.telemetry.error_type import error_type
 
 if TYPE_CHECKING:
     from meshclient.discovery.runtime.background import Changed
@@ -34,11 +36,23 @@ class DiscoveryMetrics:
 
     Args:
         services: what the mesh has in use; held weakly.
+
+    Attributes:
+        updates: lists that differ from the one before, by service and resolver.
+        errors: failed answers, by service, resolver and type.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = ref(services)
         self._on = True
+        # Each key is counted by the one watch of its service, so that no lock is needed.
+        self.updates: Counter[tuple[str, ...]] = Counter()
+        self.errors: Counter[tuple[str, ...]] = Counter()
+        _COUNTED.add(self)
+
+    def watches(self, services: Services) -> bool:
+        """Whether these are the ones."""
+        return self._services() is services
 
     def after(self, service: str, announce: Changed) -> Changed:
         """`announce`, followed by the counting of what the answer was.
@@ -50,9 +64,13 @@ class DiscoveryMetrics:
         def announced(before: Snapshot, after: Ready | Empty | Failed) -> None:
             nonlocal known
             announce(before, after)
+            mesh, last = self._services(), known
+            if mesh is None:
+                return
+            known = self._count(mesh, service, before, after, last)
             if self._on and (_MODULE in sys.modules or _PROVIDER in os.environ):
                 try:
-                    known = self._count(service, before, after, known)
+                    self._tell(mesh, service, before, after, _new(known, last))
                 except Exception:  # noqa: BLE001 - whatever a provider raises, the list has to be followed on
                     self._on = False
                     _LOG.exception("OpenTelemetry failed; it is told nothing more of this mesh's lists")
@@ -60,23 +78,47 @@ class DiscoveryMetrics:
         return announced
 
     def _count(
-        self, service: str, before: Snapshot, after: Ready | Empty | Failed, known: tuple[Snapshot, ...]
+        self,
+        mesh: Services,
+        service: str,
+        before: Snapshot,
+        after: Ready | Empty | Failed,
+        known: tuple[Snapshot, ...],
     ) -> tuple[Snapshot, ...]:
         """Count what is new since `known`, the latest snapshots of the registries asked; those of now."""
-        from meshclient.telemetry.gauges import include
-        from meshclient.telemetry.instruments import instruments
-
-        mesh = self._services()
-        if mesh is None:
-            return known
-        include(mesh)
         if after.version != before.version:
-            instruments().updated(service, after.source)
+            self.updates[service, after.source] += 1
         # The first answer may come before the mesh has written the service down.
         running = mesh.services.get(service)
         latest = (after,) if running is None else tuple(course.snapshot for course in running.watch.course.courses)
-        for snapshot in latest:
-            # Each failed answer makes a snapshot of its own, though the outage goes on.
-            if isinstance(snapshot, Failed) and not any(snapshot is old for old in known):
-                instruments().failed(service, snapshot)
+        for answer in _new(latest, known):
+            self.errors[service, answer.source, error_type(answer.cause)] += 1
         return latest
+
+    @staticmethod
+    def _tell(
+        mesh: Services, service: str, before: Snapshot, after: Ready | Empty | Failed, failed: list[Failed]
+    ) -> None:
+        from meshclient.telemetry.gauges import include
+        from meshclient.telemetry.instruments import instruments
+
+        include(mesh)
+        if after.version != before.version:
+            instruments().updated(service, after.source)
+        for answer in failed:
+            instruments().failed(service, answer)
+
+
+_COUNTED: WeakSet[DiscoveryMetrics] = WeakSet()
+
+
+def counted(services: Services | None) -> list[DiscoveryMetrics]:
+    """What was counted of the lists of one mesh."""
+    return [] if services is None else [lists for lists in list(_COUNTED) if lists.watches(services)]
+
+
+def _new(latest: tuple[Snapshot, ...], known: tuple[Snapshot, ...]) -> list[Failed]:
+    """The failed answers that are not known yet: each makes a snapshot of its own, though the outage goes on."""
+    return [
+        snapshot for snapshot in latest if isinstance(snapshot, Failed) and not any(snapshot is old for old in known)
+    ]

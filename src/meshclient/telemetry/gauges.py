@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from meshclient.model.endpoint import Health
 from meshclient.model.snapshot import Empty, Failed
+from meshclient.telemetry.attributes import ENDPOINT_STATE, RESOLVER, SERVICE, SNAPSHOT_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from meshclient.discovery.confluence import Confluence
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.snapshot import Snapshot
-
-SERVICE = "service.peer.name"
-RESOLVER = "meshclient.resolver"
-SNAPSHOT_STATE = "meshclient.snapshot.state"
-ENDPOINT_STATE = "meshclient.endpoint.state"
-ERROR_TYPE = "error.type"
 
 # Told of at zero as well, so that an alert on "none available" has something to look at.
 _ALWAYS = ("available", "ejected", "draining", "excluded")
@@ -124,36 +119,51 @@ def endpoint_state(part: Part) -> str:
     return _STATES.get(part.state, part.state)
 
 
-def ages(_: CallbackOptions) -> list[Observation]:
+def found_ages(running: Iterable[tuple[str, Service]]) -> dict[tuple[str, str, str], float]:
     """The age of what each registry said of a service. Where two meshes ask it, the greater one."""
     found: dict[tuple[str, str, str], float] = {}
-    for name, service in _running():
+    for name, service in running:
         for course in service.watch.course.courses:
             key = (name, course.snapshot.source, course.snapshot.state)
             found[key] = max(found.get(key, 0.0), age(course.snapshot, service.clock()))
-    return _observed((SERVICE, RESOLVER, SNAPSHOT_STATE), found.items())
+    return found
 
 
-def held(_: CallbackOptions) -> list[Observation]:
+def found_held(running: Iterable[tuple[str, Service]]) -> dict[tuple[str, str], int]:
     """The endpoints of each service that are held."""
     found: dict[tuple[str, str], int] = {}
-    for name, service in _running():
+    for name, service in running:
         course = service.watch.course
         key = (name, course.snapshot.source)
         found[key] = found.get(key, 0) + held_endpoints(course)
-    return _observed((SERVICE, RESOLVER), found.items())
+    return found
 
 
-def endpoints(_: CallbackOptions) -> list[Observation]:
+def found_endpoints(running: Iterable[tuple[str, Service]]) -> dict[tuple[str, str], int]:
     """The endpoints of each service by state."""
     found: dict[tuple[str, str], int] = {}
-    for name, service in _running():
+    for name, service in running:
         for state in _ALWAYS:
             found.setdefault((name, state), 0)
         for part in service.balancer.status(service.clock()):
             key = (name, endpoint_state(part))
             found[key] = found.get(key, 0) + 1
-    return _observed((SERVICE, ENDPOINT_STATE), found.items())
+    return found
+
+
+def ages(_: CallbackOptions) -> list[Observation]:
+    """As `found_ages`."""
+    return _observed((SERVICE, RESOLVER, SNAPSHOT_STATE), found_ages(_running()).items())
+
+
+def held(_: CallbackOptions) -> list[Observation]:
+    """As `found_held`."""
+    return _observed((SERVICE, RESOLVER), found_held(_running()).items())
+
+
+def endpoints(_: CallbackOptions) -> list[Observation]:
+    """As `found_endpoints`."""
+    return _observed((SERVICE, ENDPOINT_STATE), found_endpoints(_running()).items())
 
 
 def _running() -> Iterator[tuple[str, Service]]:

@@ -6,13 +6,13 @@ one set in a process, which meshes come to and leave: see `gauges`.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from meshclient.telemetry.attributes import ERROR_TYPE, RESOLVER, SERVICE
 from meshclient.telemetry.error_type import error_type
-from meshclient.telemetry.gauges import ERROR_TYPE, RESOLVER, SERVICE, ages, endpoints, held
+from meshclient.telemetry.gauges import ages, endpoints, held
+from meshclient.telemetry.providers import SCOPE, release
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -55,7 +55,4 @@ def instruments() -> Instruments:
     """Those of this process."""
     from opentelemetry.metrics import get_meter
 
-    release = ""
-    with suppress(PackageNotFoundError):  # a bundle that was stripped of everything but code
-        release = version("meshclient")
-    return Instruments(get_meter("meshclient", release))
+    return Instruments(get_meter(SCOPE, release()))

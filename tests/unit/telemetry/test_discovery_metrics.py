@@ -15,7 +15,7 @@ from meshclient import Endpoint, Mesh
 from meshclient.discovery.composition import FirstAnswering
 from meshclient.model.endpoint import Health
 from meshclient.model.snapshot import Failed, Pending
-from meshclient.telemetry import gauges
+from meshclient.telemetry import attributes
 from meshclient.telemetry.discovery_metrics import DiscoveryMetrics
 from meshclient.testing import FakeEndpoint, FakeMesh, FakeResolver
 
@@ -78,7 +78,7 @@ def test_a_registry_that_never_answered(collected: Collected) -> None:
         assert collected.errors("orders") == {"ConsulDenied": 1}
         before = collected.ages("orders")["failed"]
         assert collected.ages("orders")["failed"] > before
-        assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 0
+        assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 0
 
 
 def test_a_registry_that_fails_behind_another_is_counted(collected: Collected) -> None:
@@ -95,7 +95,7 @@ def test_a_registry_that_fails_behind_another_is_counted(collected: Collected) -
         assert collected.points(ERRORS, "orders") == [
             ({"meshclient.resolver": "consul://", "error.type": "ConsulDenied"}, 1)
         ]
-        assert collected.by(gauges.RESOLVER, AGE, "orders").keys() == {"consul://", "dns://"}
+        assert collected.by(attributes.RESOLVER, AGE, "orders").keys() == {"consul://", "dns://"}
         assert collected.ages("orders").keys() == {"ready", "failed"}
         # What the other confirms is no failure of the first.
         well.set("orders", FLEET)
@@ -113,7 +113,7 @@ def test_a_mass_removal_is_seen_while_it_is_held(collected: Collected) -> None:
         assert collected.points(HELD, "orders") == [({"meshclient.resolver": "fake://"}, 0)]
         registry.set("orders", FLEET[:1])
         assert collected.total(HELD, "orders") == 4
-        assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 5
+        assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 5
         registry.set("orders", FLEET)
         assert collected.total(HELD, "orders") == 0
 
@@ -123,7 +123,7 @@ def test_endpoints_are_counted_by_what_the_balancer_does_with_them(collected: Co
     with Mesh(FakeResolver({"orders": [sick, leaving, *FLEET[2:]]})) as mesh:
         mesh.warm("orders")
         seen(collected, "orders")
-        assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders") == {
+        assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders") == {
             "available": 3,
             "ejected": 0,
             "draining": 1,

@@ -13,7 +13,7 @@ from meshclient.discovery.course import Course
 from meshclient.discovery.hold import Hold
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.snapshot import Empty, Failed, Pending, Ready, Snapshot
-from meshclient.telemetry import gauges
+from meshclient.telemetry import attributes, gauges
 from meshclient.telemetry.gauges import age, endpoint_state, held_endpoints, include
 from meshclient.telemetry.instruments import Instruments
 from meshclient.testing import ManualClock
@@ -147,7 +147,7 @@ def test_of_several_registries_each_has_its_state(collected: Collected) -> None:
 def test_no_state_of_endpoints_is_missing_for_being_zero(collected: Collected) -> None:
     mesh = Stubs({"orders": Stub(whole(READY), ManualClock(), ("in_rotation", "avoided", "ejected"))})
     include(mesh)
-    by_state = collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")
+    by_state = collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")
     assert by_state == {"available": 2, "ejected": 1, "draining": 0, "excluded": 0}
 
 
@@ -159,7 +159,7 @@ def test_two_meshes_with_one_service_are_one_series(collected: Collected) -> Non
     include(older)
     include(younger)
     assert collected.ages("orders") == {"ready": 50.0}
-    assert collected.by(gauges.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 2
+    assert collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")["available"] == 2
     assert collected.total(HELD, "orders") == 4
 
 
