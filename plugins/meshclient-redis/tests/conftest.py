@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pybreaker import STATE_CLOSED
 
+import unit.http.cached
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.discovery.runtime.loop import BackgroundLoop
 from meshclient.mesh.circuit import ServiceCircuit
@@ -21,7 +23,6 @@ from servers.redis import Redis, TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from meshclient.mesh.circuit_store import CircuitStore
     from meshclient.model.events import CircuitChanged, StoreChanged
@@ -128,6 +129,12 @@ def kit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kit]:
     yield made
     for caller in made.callers:
         caller.stop()
+
+
+@pytest.fixture(scope="session")
+def tests_folder() -> Path:
+    """Where the packages are that tests share, for processes that tests start."""
+    return Path(unit.http.cached.__file__).parents[2]
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ class Begun:
         response: what it brought, or
         error: why there is none.
         sent: whether any of it may have been seen.
+        trace_id: of the trace that it began or is in; empty for none.
     """
 
     service: MeshService
@@ -49,3 +50,4 @@ class Begun:
     response: httpx.Response | None = None
     error: Exception | None = None
     sent: bool = False
+    trace_id: str = ""

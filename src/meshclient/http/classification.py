@@ -66,6 +66,14 @@ def classify_response(response: httpx.Response) -> Outcome:
     return classify_status(status, None if asked is None else parse_retry_after(asked, datetime.now(UTC)))
 
 
+def http_version(response: httpx.Response) -> str:
+    """Of the protocol that it came by, as ``network.protocol.version`` has it; empty where that is not known."""
+    said = response.extensions.get("http_version")
+    if not isinstance(said, bytes) or not said.startswith(b"HTTP/"):
+        return ""
+    return said[5:].decode("ascii", "replace")
+
+
 def parse_retry_after(value: str, now: datetime) -> float | None:
     """Seconds in a ``Retry-After`` field (RFC 9110 section 10.2.3): a number, or a date compared with `now`."""
     text = value.strip()

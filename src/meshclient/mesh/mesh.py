@@ -27,19 +27,16 @@ from meshclient.mesh.branches import Branches
 from meshclient.mesh.injections import injection
 from meshclient.mesh.naming import Naming
 from meshclient.mesh.observers import Observers
+from meshclient.mesh.registering import open_lease, own_registration
 from meshclient.mesh.roster import Roster, expire
 from meshclient.mesh.service import MeshService
-from meshclient.model.endpoint import Endpoint
+from meshclient.mesh.telling import emf, passing, tally, teller
 from meshclient.model.report import CallReport
 from meshclient.model.service import ServiceName
 from meshclient.registration.address import local_address
 from meshclient.registration.lease import Lease
-from meshclient.registration.registrar import Registration
-from meshclient.registration.schemes import open_registrar
-from meshclient.registration.seat import Seat
 from meshclient.registration.terms import Terms
 from meshclient.telemetry.discovery_metrics import DiscoveryMetrics
-from meshclient.telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +46,7 @@ if TYPE_CHECKING:
     from pybreaker import CircuitBreakerListener
 
     from meshclient.config.loaded import Loaded
-    from meshclient.config.shape import MeshConfig, ServiceConfig
+    from meshclient.config.shape import ServiceConfig
     from meshclient.core.circuit import Circuit
     from meshclient.discovery.resolver import Chance, Resolver
     from meshclient.discovery.runtime.background import Changed
@@ -92,7 +89,9 @@ class Mesh:
         circuit_listeners: pybreaker's listeners, told of every service's circuit; its `name` is the service's.
 
     Attributes:
+        passing: says to hosts that are no service in which trace a call is, or None.
         tally: what is counted of its services.
+        emf: writes that for CloudWatch, or None.
 
     Raises ConfigError for a wrong value or a file that cannot be used, and PluginError where the plugin of a resolver,
     a balancer or a circuit's store is missing.
@@ -164,15 +163,15 @@ class Mesh:
         self._circuit_listeners = circuit_listeners
         for warning in loaded.warnings:
             _LOG.warning("%s", warning)
-        config = loaded.config
-        self.config: MeshConfig = config
+        self.config = config = loaded.config
         self.loaded = loaded
         self._emit = Observers(observers).tell if observers else None
         self._roster = Roster(config.discovery.idle, sweeps=config.mode == "on-demand")
-        told = config.telemetry
-        self._metrics = DiscoveryMetrics(self._roster) if told.metrics else None
-        self.tally = Tally(self._roster, metrics=told.metrics, spans=told.spans, peer_service=told.peer_service)
-        self._tell = _teller(self.tally, self._emit)
+        self._metrics = DiscoveryMetrics(self._roster) if config.telemetry.metrics else None
+        self.tally = tally(config, self._roster)
+        self.emf = emf(config, self.tally)
+        self._tell = teller(self.tally, self._emit)
+        self.passing = passing(config)
         if resolver is None and config.resolver:
             resolver = open_resolver(config.resolver, tell=self._tell)
         self._resolver = resolver
@@ -270,14 +269,8 @@ class Mesh:
         if not uri:
             msg = 'no registry to register at: give registry="consul://..." or configure a resolver'
             raise ConfigError(msg)
-        service = ServiceName.parse(name)
-        address = host or local_address()
-        attributes.setdefault("id", f"{service}-{address.replace(':', '-')}-{port}")
-        endpoint = Endpoint(address, port, **attributes)
-        registration = Registration(service, endpoint, health=health, ttl=ttl)
-        registrar = open_registrar(uri)
-        seat = Seat.of(registrar.source, registration)
-        return Lease(registrar, registration, rng=self._rng, timeout=timeout, terms=terms, seat=seat)
+        own = own_registration(ServiceName.parse(name), host or local_address(), port, health, ttl, attributes)
+        return open_lease(uri, own, terms, timeout, self._rng)
 
     def channel(
         self,
@@ -373,6 +366,8 @@ class Mesh:
     def _forget(self) -> list[MeshService]:
         for circuits in self._circuits:
             circuits.stop()
+        if self.emf is not None:
+            self.emf.stop()
         services = self._roster.clear()
         for service in services:
             service.watch.stop()
@@ -446,17 +441,6 @@ class Mesh:
             idle=self.config.discovery.idle,
             tell=tell,
         )
-
-
-def _teller(tally: Tally, emit: Callable[[Event], None] | None) -> Callable[[Event], None]:
-    """Counts, logs and tells observers; without the mesh, which what is told from would keep alive."""
-
-    def tell(event: Event) -> None:
-        tally.heard(event)
-        if emit is not None:
-            emit(event)
-
-    return tell
 
 
 def _stop(services: dict[str, MeshService], circuits: list[Circuits]) -> None:

@@ -124,6 +124,7 @@ class MeshService:
         new_traces: what is said of traces that begin with a call.
 
     Attributes:
+        caches: whether any of its responses are kept.
         meter: counts its calls, or None.
         spans: makes spans of its attempts where the process traces, or None.
         outbound: says in which trace its attempts are, or None.
@@ -161,6 +162,7 @@ class MeshService:
         self.released = False
         self.own_settings = _settings(config, config.deadline, config.attempt_timeout, config.retry)
         self.routed = bool(config.routes)
+        self.caches = config.cache is not None or any(route.cache is not None for route in config.routes)
         self._routes: dict[RouteConfig, Settings] = {
             route: _settings(config, route.deadline, route.attempt_timeout, route.retry) for route in config.routes
         }

@@ -37,6 +37,9 @@ class Binding:
         codec: name of what writes ``body=`` and is asked for in answers.
         options: the mesh's options for each call.
 
+    Attributes:
+        bare: whether a request that brings no arguments has none.
+
     Raises ConfigError for a name, codec or option that is not known.
     """
 
@@ -56,6 +59,7 @@ class Binding:
         self.codec: Codec = codec_named(codec)
         self.defaults = checked(options, f"channel {self.service!r}")
         self.standing: Mapping[str, str] = self.headers if sent else {}
+        self.bare = not self.defaults and (sent or not self.headers)
         self._writers: dict[type, Callable[[object], bytes]] = {}
         self._documents: dict[object, Document] = {}
 

@@ -1,57 +1,35 @@
-"""What a ``redis://`` or ``rediss://`` URI says."""
+"""What a ``redis://`` or ``rediss://`` URI says: of the store of circuits, and of the store of responses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from meshclient.errors import ConfigError
-from meshclient.model.endpoint import Endpoint
-from meshclient_redis.password import PasswordSource
+from meshclient_redis.server import RedisServer, positive, read_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshclient.discovery.resolver import ResolverUri
 
-DEFAULT_PORT = 6379
-# What redis-cli itself reads.
-PASSWORD_VARIABLE = "REDISCLI_AUTH"  # noqa: S105 - the name of a variable
+# Bytes of a value: Redis serves one command after the other, and a megabyte takes it about a millisecond.
+MAX_VALUE = 1024 * 1024
+_MOST_VALUE = 512 * 1024 * 1024  # what Redis itself allows
 
 
 @dataclass(frozen=True, slots=True)
 class RedisOptions:
-    """Everything configurable, validated.
+    """Everything that can be said of circuits.
 
     Args:
-        host: where Redis listens.
-        port: likewise.
-        database: its number.
-        source: the URI without secrets.
-        username: whom the access rules are for; empty for the default user.
-        password: its source.
-        tls: whether to speak TLS.
-        ca_file: PEM file of the authority to trust; empty for the system's.
-        cert_file: PEM file of the client's certificate, or empty.
-        key_file: PEM file of its key, or empty.
-        prefix: what every key begins with.
+        server: which Redis.
         interval: seconds between two looks at Redis.
         timeout: seconds for connecting, and for each question.
         ttl: seconds after which Redis forgets a circuit of which no process has heard.
     """
 
-    host: str
-    port: int
-    database: int
-    source: str
-    username: str
-    password: PasswordSource
-    tls: bool
-    ca_file: str
-    cert_file: str
-    key_file: str
-    prefix: str
+    server: RedisServer
     interval: float
     timeout: float
     ttl: float
@@ -59,71 +37,51 @@ class RedisOptions:
     @classmethod
     def parse(cls, uri: ResolverUri, environ: Mapping[str, str]) -> RedisOptions:
         """Raises ConfigError for an option that is unknown or wrong, naming it."""
-        user, _, address = uri.authority.rpartition("@")
-        server = _server(uri, address)
         options = cls(
-            host=server.host,
-            port=server.port,
-            database=_database(uri),
-            source=str(replace(uri, authority=server.authority)),
-            username=uri.text("username") or unquote(user.partition(":")[0]),
-            password=_password(uri, unquote(user.partition(":")[2]), environ),
-            tls=uri.scheme == "rediss",
-            ca_file=uri.text("ca_file"),
-            cert_file=uri.text("cert_file"),
-            key_file=uri.text("key_file"),
-            prefix=uri.text("prefix", "meshclient"),
-            interval=_positive(uri, "interval", 0.5),
-            timeout=_positive(uri, "timeout", 1.0),
-            ttl=_positive(uri, "ttl", 3600.0),
+            server=read_server(uri, environ),
+            interval=positive(uri, "interval", 0.5),
+            timeout=positive(uri, "timeout", 1.0),
+            ttl=positive(uri, "ttl", 3600.0),
         )
         uri.finish()
-        _check(uri, options)
         return options
 
 
-def _server(uri: ResolverUri, address: str) -> Endpoint:
-    text = address or "127.0.0.1"
-    if "," in text:
-        raise ConfigError(f"{uri} names several servers; name one, or the address that leads to the master")
-    has_port = text.rpartition("]")[2].rpartition(":")[1] == ":"
-    try:
-        return Endpoint.parse(text if has_port else f"{text}:{DEFAULT_PORT}", scheme="http")
-    except ValueError as exc:
-        raise ConfigError(f"{uri} names no Redis server: {exc}") from None
+@dataclass(frozen=True, slots=True)
+class ResponseOptions:
+    """Everything that can be said of responses.
+
+    Args:
+        server: which Redis.
+        timeout: seconds that a call waits for Redis at most, connecting included.
+        ttl: seconds after which Redis forgets a response at the latest, whatever its own life.
+        max_value: bytes of a value; larger ones are not stored.
+        connections: at most so many, of each event loop and of all threads together.
+    """
+
+    server: RedisServer
+    timeout: float
+    ttl: float
+    max_value: int
+    connections: int
+
+    @classmethod
+    def parse(cls, uri: ResolverUri, environ: Mapping[str, str]) -> ResponseOptions:
+        """Raises ConfigError for an option that is unknown or wrong, naming it."""
+        options = cls(
+            server=read_server(uri, environ),
+            # A call that could go to the service instead does not wait long: a round trip takes well under 1 ms.
+            timeout=positive(uri, "timeout", 0.1),
+            ttl=positive(uri, "ttl", 86400.0),
+            max_value=_count(uri, "max_value", MAX_VALUE, _MOST_VALUE),
+            connections=_count(uri, "connections", 16, 1024),
+        )
+        uri.finish()
+        return options
 
 
-def _database(uri: ResolverUri) -> int:
-    text = uri.path.strip("/")
-    if text and not (text.isascii() and text.isdigit()):
-        raise ConfigError(f"{uri} names no database: write its number behind the address, such as redis://host:6379/0")
-    return int(text or "0")
-
-
-def _password(uri: ResolverUri, given: str, environ: Mapping[str, str]) -> PasswordSource:
-    value, file = uri.text("password"), uri.text("password_file")
-    if sum(map(bool, (given, value, file))) > 1:
-        raise ConfigError(f"{uri.scheme}:// takes one password: before the address, as password, or as password_file")
-    if file:
-        return PasswordSource(file=file, origin=f"password_file={file}")
-    if given or value:
-        return PasswordSource(given or value, origin="the password of the URI")
-    if value := environ.get(PASSWORD_VARIABLE, ""):
-        return PasswordSource(value, origin=f"the password of {PASSWORD_VARIABLE}")
-    return PasswordSource()
-
-
-def _check(uri: ResolverUri, options: RedisOptions) -> None:
-    if not options.tls and (options.ca_file or options.cert_file or options.key_file):
-        raise ConfigError(f"{uri} has PEM files and no TLS: write rediss://")
-    if options.key_file and not options.cert_file:
-        raise ConfigError(f"{uri} has a client key (key_file) and no certificate (cert_file)")
-    if not options.prefix or any(mark in options.prefix for mark in "{} "):
-        raise ConfigError(f"prefix={options.prefix!r} in {uri}: write a word without braces and spaces")
-
-
-def _positive(uri: ResolverUri, option: str, default: float) -> float:
-    value = uri.duration(option, default)
-    if value <= 0:
-        raise ConfigError(f"{option}={value:g} in {uri}: seconds must be above 0")
-    return value
+def _count(uri: ResolverUri, option: str, default: int, most: int) -> int:
+    value = uri.number(option, default)
+    if not 1 <= value <= most or value != int(value):
+        raise ConfigError(f"{option}={value:g} in {uri}: write a whole number from 1 to {most}")
+    return int(value)

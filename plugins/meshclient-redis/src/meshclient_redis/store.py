@@ -14,26 +14,18 @@ from contextlib import suppress
 from random import uniform
 from typing import TYPE_CHECKING
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    NoScriptError,
-    ReadOnlyError,
-    RedisError,
-)
-from redis.exceptions import TimeoutError as LateError
+from redis.exceptions import NoScriptError, RedisError
 
 from meshclient.mesh.circuit_store import fork_safe_lock
-from meshclient.model.duration import format_duration
 from meshclient.model.events import StoreChanged
 from meshclient_redis.options import RedisOptions
 from meshclient_redis.password import PasswordError
 from meshclient_redis.record import EXCHANGE, Record, RecordError
 from meshclient_redis.storage import SharedCircuitStorage
+from meshclient_redis.trouble import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +35,6 @@ if TYPE_CHECKING:
 
 # Seconds between two attempts to reach a Redis that is away, at most.
 BACKOFF_LIMIT = 5.0
-_EXCERPT = 200
 
 
 class RedisCircuitStore:
@@ -72,7 +63,8 @@ class RedisCircuitStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = RedisOptions.parse(uri, os.environ if environ is None else environ)
-        self.source = self._options.source
+        self._server = self._options.server
+        self.source = self._server.source
         self.trouble = "it has not answered yet"
         self._clock = clock
         self._lock = fork_safe_lock()
@@ -164,28 +156,15 @@ class RedisCircuitStore:
         ]
 
     def _keys(self, service: str) -> tuple[str, str]:
-        key = f"{self._options.prefix}:circuit:{{{service}}}"
+        key = f"{self._server.prefix}:circuit:{{{service}}}"
         return key, f"{key}:probe"
 
     def _connected(self) -> Redis:
         """A client for the running event loop. Raises PasswordError where there should be a password and is none."""
-        options = self._options
-        return Redis(
-            host=options.host,
-            port=options.port,
-            db=options.database,
-            username=options.username or None,
-            password=options.password.read() or None,
-            socket_timeout=options.timeout,
-            socket_connect_timeout=options.timeout,
-            ssl=options.tls,
-            ssl_ca_certs=options.ca_file or None,
-            ssl_certfile=options.cert_file or None,
-            ssl_keyfile=options.key_file or None,
-            ssl_check_hostname=True,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        limit = self._options.timeout
+        kind = SSLConnection if self._server.tls else Connection
+        arguments = self._server.arguments(limit) | self._server.tls_arguments()
+        return Redis.from_pool(ConnectionPool(kind, retry=Retry(NoBackoff(), 0), **arguments))
 
     async def _rest(self) -> None:
         """Wait for the next look, or until there is something to say."""
@@ -209,17 +188,7 @@ class RedisCircuitStore:
             tell(StoreChanged(self.source, trouble))
 
     def _words(self, exc: Exception) -> str:
-        where = f"Redis at {self._options.host}:{self._options.port}"
-        said = self._options.password.scrub(" ".join(str(exc).split()))[:_EXCERPT] or type(exc).__name__
-        if isinstance(exc, (RecordError, PasswordError)):
-            return said
-        if isinstance(exc, (AuthenticationError, AuthorizationError, NoPermissionError)):
-            return f"{where} denied access ({said}); sent was {self._options.password.origin}"
-        if isinstance(exc, ReadOnlyError):
-            return f"{where} is a replica ({said}); name the master"
-        if isinstance(exc, (TimeoutError, LateError)):
-            return f"{where} did not answer within {format_duration(self._options.timeout)}"
-        return f"{where} cannot be used: {said}"
+        return str(exc) if isinstance(exc, RecordError) else spoken(exc, self._server, self._options.timeout)
 
 
 def _heed_cancellation() -> None:

@@ -21,42 +21,47 @@ def parse(text: str, **environ: str) -> RedisOptions:
 
 def test_defaults() -> None:
     options = parse("redis://")
-    assert (options.host, options.port, options.database, options.prefix) == ("127.0.0.1", 6379, 0, "meshclient")
+    assert (options.server.host, options.server.port, options.server.database, options.server.prefix) == (
+        "127.0.0.1",
+        6379,
+        0,
+        "meshclient",
+    )
     assert (options.interval, options.timeout, options.ttl) == (0.5, 1.0, 3600.0)
-    assert not options.tls
-    assert options.password.read() == options.username == ""
-    assert options.source == "redis://127.0.0.1:6379"
+    assert not options.server.tls
+    assert options.server.password.read() == options.server.username == ""
+    assert options.server.source == "redis://127.0.0.1:6379"
 
 
 def test_everything() -> None:
     options = parse(
         "rediss://me:p%40ss@cache.example:6380/3?prefix=shop&interval=1s&timeout=250ms&ttl=60&ca_file=/ca.pem"
     )
-    assert (options.host, options.port, options.database) == ("cache.example", 6380, 3)
-    assert (options.username, options.password.read()) == ("me", "p@ss")
-    assert (options.prefix, options.interval, options.timeout, options.ttl) == ("shop", 1.0, 0.25, 60.0)
-    assert options.tls
-    assert options.ca_file == "/ca.pem"
-    assert "p%40ss" not in options.source
-    assert "p@ss" not in options.source
+    assert (options.server.host, options.server.port, options.server.database) == ("cache.example", 6380, 3)
+    assert (options.server.username, options.server.password.read()) == ("me", "p@ss")
+    assert (options.server.prefix, options.interval, options.timeout, options.ttl) == ("shop", 1.0, 0.25, 60.0)
+    assert options.server.tls
+    assert options.server.ca_file == "/ca.pem"
+    assert "p%40ss" not in options.server.source
+    assert "p@ss" not in options.server.source
 
 
 def test_an_ipv6_address() -> None:
     options = parse("redis://[::1]:6380/1")
-    assert (options.host, options.port, options.database) == ("::1", 6380, 1)
+    assert (options.server.host, options.server.port, options.server.database) == ("::1", 6380, 1)
 
 
 def test_the_password_of_the_environment_is_the_last_resort(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("from the file\n", "utf-8")
-    assert parse("redis://", REDISCLI_AUTH="word").password.read() == "word"
-    assert parse("redis://:mine@host", REDISCLI_AUTH="word").password.read() == "mine"
-    assert parse(f"redis://host?password_file={file}", REDISCLI_AUTH="word").password.read() == "from the file"
+    assert parse("redis://", REDISCLI_AUTH="word").server.password.read() == "word"
+    assert parse("redis://:mine@host", REDISCLI_AUTH="word").server.password.read() == "mine"
+    assert parse(f"redis://host?password_file={file}", REDISCLI_AUTH="word").server.password.read() == "from the file"
 
 
 def test_a_file_that_is_empty_or_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "password"
-    source = parse(f"redis://host?password_file={file}").password
+    source = parse(f"redis://host?password_file={file}").server.password
     with pytest.raises(PasswordError, match="No such file"):
         source.read()
     file.write_text(" \n", "utf-8")

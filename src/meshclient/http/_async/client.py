@@ -111,7 +111,9 @@ class AsyncClient(httpx.AsyncClient):
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
                 prepare_the_ground()
                 straight = self._passes and not has_proxies(self)
-                passage = AsyncPassage(self._lanes.engine, self._lanes.tls, self) if straight else None
+                passage = (
+                    AsyncPassage(self._lanes.engine, self._lanes.tls, self, self.mesh.passing) if straight else None
+                )
                 self._road = AsyncShortRoad(self.mesh, self._lanes, self, passage)
 
     def _lay(self, engine: str, arguments: AsyncClientArguments) -> AsyncLanes | None:

@@ -18,11 +18,12 @@ from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._async.replay import AsyncBody
 from meshclient.http._async.sending import AsyncLanding, AsyncSender
 from meshclient.http._async.stream import AsyncMeshStream
-from meshclient.http.classification import classify_error
+from meshclient.http.classification import classify_error, http_version
 from meshclient.http.diagnosis import no_head
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
 from meshclient.http.race import AsyncRace
 from meshclient.http.routing import logical_location
+from meshclient.http.told import telling_of
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import async_new_list, async_pause, async_runs, async_turn
 from meshclient.mesh.naming import SCHEME
@@ -91,10 +92,25 @@ class AsyncDriver:
             priority=options.priority,
         )
         body.wrote = begun is not None and begun.sent
-        self._sender = AsyncSender(request, service, options, wire, body, self._call)
+        self._telling = telling_of(request, service, started)
+        self._sender = AsyncSender(
+            request, service, options, wire, body, self._call, self._telling, "" if begun is None else begun.trace_id
+        )
 
     async def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
+        telling = self._telling
+        if telling is None:
+            return await self._run()
+        try:
+            response = await self._run()
+        except BaseException as error:
+            telling.ended(error)
+            raise
+        telling.ended()
+        return response
+
+    async def _run(self) -> httpx.Response:
         try:
             attempt = await self._drive(self._steps())
         except DeadlineExceeded:
@@ -127,6 +143,9 @@ class AsyncDriver:
         first = None
         if begun.attempt is not None and begun.outcome is not None:
             landing = AsyncLanding(begun.outcome, begun.waited, begun.response, begun.error)
+            if self._telling is not None:
+                version = "" if begun.response is None else http_version(begun.response)
+                self._telling.taken_over(begun.attempt, begun.outcome, version)
             first = self._take(begun.attempt, landing)
         return resume(self._call, self._service, begun.stay, first)
 
@@ -139,11 +158,7 @@ class AsyncDriver:
                 command = steps.send(signal)
                 signal = None
                 if isinstance(command, Start):
-                    await self._forget_response()
-                    if race is None:
-                        live = command.attempt
-                    else:
-                        race.start(command.attempt, partial(self._sender.send, command.attempt))
+                    live = await self._start(command.attempt, race)
                 elif isinstance(command, Cancel):
                     live = None
                     await self._give_up(command.attempt, race)
@@ -166,6 +181,16 @@ class AsyncDriver:
             steps.close()
             if race is not None:
                 await race.aclose()
+
+    async def _start(self, attempt: Attempt, race: AsyncRace[AsyncLanding] | None) -> Attempt | None:
+        """Begin to send `attempt`; itself where that has to wait until nothing else is to be done."""
+        if self._telling is not None:
+            self._telling.started(attempt)
+        await self._forget_response()
+        if race is None:
+            return attempt
+        race.start(attempt, partial(self._sender.send, attempt))
+        return None
 
     async def _give_up(self, attempt: Attempt, race: AsyncRace[AsyncLanding] | None) -> None:
         if race is not None:
@@ -192,6 +217,8 @@ class AsyncDriver:
             # As a client will do; a strategy may want to see it before.
             landing.response.request = self._request
         attempt.raw = landing.response or landing.error
+        if self._telling is not None:
+            self._telling.landed(landing.outcome)
         return Finished(attempt, landing.outcome, landing.waited)
 
     async def _forget_response(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshclient.engine.aio.pool import AsyncPool
     from meshclient.engine.tls import Contexts
     from meshclient.http.plain.call import PlainCall
+    from meshclient.telemetry.propagation.outbound import Outbound
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
 _STALE = 3
@@ -35,9 +36,13 @@ class AsyncPassage:
         engine: keeps the connections.
         tls: for https.
         client: whose calls these are.
+        outbound: says in which trace they are, or None.
     """
 
-    def __init__(self, engine: AsyncEngine, tls: Contexts, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, engine: AsyncEngine, tls: Contexts, client: httpx.AsyncClient, outbound: Outbound | None = None
+    ) -> None:
+        self._outbound = outbound
         self._engine = engine
         self._tls = tls
         self._client = client
@@ -51,13 +56,14 @@ class AsyncPassage:
         pool, timeouts = self._pool(call), call.timeouts
         read, began, stale = timeouts["read"], monotonic(), 0
         gap = inf if read is None else read
+        lines = b"" if self._outbound is None or call.traced else self._outbound.lines()[0]
         while True:
             try:
                 connection = pool.take()
                 if connection is None:
                     connection = await self._acquire(pool, call)
                 await connection.exchange(
-                    b"%s\r\n%s" % (call.head, call.content),
+                    b"%s%s\r\n%s" % (call.head, lines, call.content),
                     monotonic() + gap,
                     gap=gap,
                     bodiless=call.method == "HEAD",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from meshclient.http._async.caching.cache import AsyncCache
     from meshclient.http._async.wire import AsyncWire
+    from meshclient.http.caching.shelf import Shelf
     from meshclient.mesh import Mesh, MeshService
 
 
@@ -63,22 +66,54 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         self._wire = transport
         self._passthrough = transport if passthrough is None else passthrough
         self._steering = AsyncSteering()
+        self._caches: dict[str, tuple[Shelf, AsyncCache]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
-        road = self._road
-        if road is not None and not async_mocked() and async_runs():
-            call = made_call(request, ONE_PIECE)
-            done = None if call is None else await road.send(call)
-            if isinstance(done, httpx.Response):
-                return done
-            # The request itself otherwise, with what has been done so far.
+        if (done := await self._briefly(request)) is not None:
+            return done
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)
         except ResolverUnavailable as error:
             raise flavoured(error, error.mesh or CallReport(request.url.host), request) from error.__cause__
         if service is None:
+            if self._mesh.passing is not None:
+                request.headers.update(self._mesh.passing.headers(given=request.headers)[0])
             return await self._passthrough.handle_async_request(request)
+        cache = self._cache(service) if service.caches and BEGUN not in request.extensions else None
+        if cache is None:
+            return await self._send(request, service)
+        return await cache.send(request, service, partial(self._forward, service))
+
+    def _cache(self, service: MeshService) -> AsyncCache | None:
+        from meshclient.http._async.caching.cache import AsyncCache
+        from meshclient.http.caching.shelves import shelf_of
+
+        shelf = shelf_of(service)
+        if shelf is None:
+            return None
+        known, cache = self._caches.get(service.name, (None, None))
+        if cache is None or known is not shelf:
+            # Of a service that was released and is called again; what it has under way goes on with the old one.
+            cache = AsyncCache(shelf)
+            self._caches[service.name] = shelf, cache
+        return cache
+
+    async def _forward(self, service: MeshService, request: httpx.Request) -> httpx.Response:
+        """Send what the cache has no answer to."""
+        done = await self._briefly(request, onward=True)
+        return await self._send(request, service) if done is None else done
+
+    async def _briefly(self, request: httpx.Request, *, onward: bool = False) -> httpx.Response | None:
+        """The response, if the short road leads to it. Otherwise `request` has with it what has been done so far."""
+        road = self._road
+        if road is None or async_mocked() or not async_runs():
+            return None
+        call = made_call(request, ONE_PIECE)
+        done = None if call is None else await road.send(call, onward=onward)
+        return done if isinstance(done, httpx.Response) else None
+
+    async def _send(self, request: httpx.Request, service: MeshService) -> httpx.Response:
         branches = service.branches
         if branches is None:
             return await self._call(request, service)
@@ -108,7 +143,7 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        await self._steering.aclose()
+        await self._leave()
         if self._lanes is not None:
             await self._lanes.aclose()
         await self._wire.__aexit__(exc_type, exc_value, traceback)
@@ -117,9 +152,16 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the underlying transports."""
-        await self._steering.aclose()
+        await self._leave()
         if self._lanes is not None:
             await self._lanes.aclose()
         await self._wire.aclose()
         if self._passthrough is not self._wire:
             await self._passthrough.aclose()
+
+    async def _leave(self) -> None:
+        """End what goes on beside calls."""
+        await self._steering.aclose()
+        caches, self._caches = self._caches, {}
+        for _, cache in caches.values():
+            await cache.aclose()

@@ -18,11 +18,12 @@ from meshclient.http.trail import Trail
 if TYPE_CHECKING:
     import httpx
 
-    from meshclient.core.first_attempt import FirstAttempt
+    from meshclient.core.commands import Attempt
     from meshclient.engine.blocking.connection import Connection
     from meshclient.engine.errors import WireError
     from meshclient.engine.marks import Marks
     from meshclient.http._sync.lane import Lane
+    from meshclient.http._sync.story import Story
     from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
 
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 class Departure:
     """Of `call`, whose attempt was `first`."""
 
-    def __init__(self, call: PlainCall, lane: Lane, options: CallOptions, first: FirstAttempt) -> None:
+    def __init__(self, call: PlainCall, lane: Lane, options: CallOptions, first: Story) -> None:
         self._lane = lane
         self._options = options
         self._first = first
         self._request = call.request()
-        self._begun = Begun(lane.service, options, first.started, first.stay(), first.attempt())
+        self._begun = Begun(
+            lane.service, options, first.started, first.stay(), first.attempt(), trace_id=first.trace_id
+        )
         self._request.extensions[BEGUN] = self._begun
 
     def unsent(self) -> httpx.Request:
@@ -52,13 +55,30 @@ class Departure:
         response = self._lane.response(connection, self._request, read)
         begun.response, begun.sent = response, True
         begun.outcome = classify_response(response)
+        if self._first.span is not None:
+            self._first.span.end(begun.outcome, connection.version)
         return self._request
 
     def failed(self, connection: Connection | None, marks: Marks | None, error: WireError) -> httpx.Request:
         """The exchange failed."""
-        begun, first, clock = self._begun, self._first, self._lane.service.clock
+        begun = self._begun
         if begun.attempt is None:
             return self._request
+        try:
+            return self._failed(begun, begun.attempt, connection, marks, error)
+        finally:
+            if self._first.span is not None:
+                self._first.span.end(begun.outcome)
+
+    def _failed(
+        self,
+        begun: Begun,
+        attempt: Attempt,
+        connection: Connection | None,
+        marks: Marks | None,
+        error: WireError,
+    ) -> httpx.Request:
+        first, clock = self._first, self._lane.service.clock
         trail = Trail(clock, None)
         trail.began = None if marks is not None and marks.began is None else self._began(marks)
         trail.connected = marks is not None and marks.connected
@@ -74,9 +94,9 @@ class Departure:
             begun.response = broken(connection, self._request, failure)
             begun.outcome = classify_response(begun.response)
         elif isinstance(error, ReadTimeout) and clock() >= first.started + first.timeout:
-            begun.outcome, begun.error = interrupted(begun.attempt, trail, stood, limit)
+            begun.outcome, begun.error = interrupted(attempt, trail, stood, limit)
         else:
-            begun.outcome = failed(begun.attempt, trail, failure, stood, limit)
+            begun.outcome = failed(attempt, trail, failure, stood, limit)
             begun.error = failure
         begun.waited = trail.waited(first.started) + stood
         if begun.response is not None and connection is not None:

@@ -19,11 +19,12 @@ from meshclient.errors import DeadlineExceeded, MeshError
 from meshclient.http._sync.replay import Body
 from meshclient.http._sync.sending import Landing, Sender
 from meshclient.http._sync.stream import MeshStream
-from meshclient.http.classification import classify_error
+from meshclient.http.classification import classify_error, http_version
 from meshclient.http.diagnosis import no_head
 from meshclient.http.errors import annotate, caused_by, deadline_exceeded, flavoured
 from meshclient.http.race import Race
 from meshclient.http.routing import logical_location
+from meshclient.http.told import telling_of
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import new_list, pause, runs, turn
 from meshclient.mesh.naming import SCHEME
@@ -92,10 +93,25 @@ class Driver:
             priority=options.priority,
         )
         body.wrote = begun is not None and begun.sent
-        self._sender = Sender(request, service, options, wire, body, self._call)
+        self._telling = telling_of(request, service, started)
+        self._sender = Sender(
+            request, service, options, wire, body, self._call, self._telling, "" if begun is None else begun.trace_id
+        )
 
     def run(self) -> httpx.Response:
         """The response to the last attempt, or the error it ended in."""
+        telling = self._telling
+        if telling is None:
+            return self._run()
+        try:
+            response = self._run()
+        except BaseException as error:
+            telling.ended(error)
+            raise
+        telling.ended()
+        return response
+
+    def _run(self) -> httpx.Response:
         try:
             attempt = self._drive(self._steps())
         except DeadlineExceeded:
@@ -128,6 +144,9 @@ class Driver:
         first = None
         if begun.attempt is not None and begun.outcome is not None:
             landing = Landing(begun.outcome, begun.waited, begun.response, begun.error)
+            if self._telling is not None:
+                version = "" if begun.response is None else http_version(begun.response)
+                self._telling.taken_over(begun.attempt, begun.outcome, version)
             first = self._take(begun.attempt, landing)
         return resume(self._call, self._service, begun.stay, first)
 
@@ -140,11 +159,7 @@ class Driver:
                 command = steps.send(signal)
                 signal = None
                 if isinstance(command, Start):
-                    self._forget_response()
-                    if race is None:
-                        live = command.attempt
-                    else:
-                        race.start(command.attempt, partial(self._sender.send, command.attempt))
+                    live = self._start(command.attempt, race)
                 elif isinstance(command, Cancel):
                     live = None
                     self._give_up(command.attempt, race)
@@ -167,6 +182,16 @@ class Driver:
             steps.close()
             if race is not None:
                 race.close()
+
+    def _start(self, attempt: Attempt, race: Race[Landing] | None) -> Attempt | None:
+        """Begin to send `attempt`; itself where that has to wait until nothing else is to be done."""
+        if self._telling is not None:
+            self._telling.started(attempt)
+        self._forget_response()
+        if race is None:
+            return attempt
+        race.start(attempt, partial(self._sender.send, attempt))
+        return None
 
     def _give_up(self, attempt: Attempt, race: Race[Landing] | None) -> None:
         if race is not None:
@@ -193,6 +218,8 @@ class Driver:
             # As a client will do; a strategy may want to see it before.
             landing.response.request = self._request
         attempt.raw = landing.response or landing.error
+        if self._telling is not None:
+            self._telling.landed(landing.outcome)
         return Finished(attempt, landing.outcome, landing.waited)
 
     def _forget_response(self) -> None:

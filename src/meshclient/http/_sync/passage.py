@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from meshclient.engine.blocking.pool import Pool
     from meshclient.engine.tls import Contexts
     from meshclient.http.plain.call import PlainCall
+    from meshclient.telemetry.propagation.outbound import Outbound
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
 _STALE = 3
@@ -36,9 +37,11 @@ class Passage:
         engine: keeps the connections.
         tls: for https.
         client: whose calls these are.
+        outbound: says in which trace they are, or None.
     """
 
-    def __init__(self, engine: Engine, tls: Contexts, client: httpx.Client) -> None:
+    def __init__(self, engine: Engine, tls: Contexts, client: httpx.Client, outbound: Outbound | None = None) -> None:
+        self._outbound = outbound
         self._engine = engine
         self._tls = tls
         self._client = client
@@ -52,13 +55,14 @@ class Passage:
         pool, timeouts = self._pool(call), call.timeouts
         read, began, stale = timeouts["read"], monotonic(), 0
         gap = inf if read is None else read
+        lines = b"" if self._outbound is None or call.traced else self._outbound.lines()[0]
         while True:
             try:
                 connection = pool.take()
                 if connection is None:
                     connection = self._acquire(pool, call)
                 connection.exchange(
-                    b"%s\r\n%s" % (call.head, call.content),
+                    b"%s%s\r\n%s" % (call.head, lines, call.content),
                     monotonic() + gap,
                     gap=gap,
                     bodiless=call.method == "HEAD",

@@ -11,7 +11,7 @@ import httpx
 
 from meshclient.core.balance.load_report import HEADER
 from meshclient.http.ambient import ATTEMPT_HEADER, TIMEOUT_HEADER, format_timeout
-from meshclient.http.classification import classify_response
+from meshclient.http.classification import classify_response, http_version
 from meshclient.http.diagnosis import failed, interrupted
 from meshclient.http.routing import attempt_timeouts, given_timeouts, least
 from meshclient.http.trail import Trail
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshclient.http._sync.wire import Wire
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
+    from meshclient.telemetry.telling import CallTelling
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class Sender:
         wire: carries an attempt.
         body: the request's body.
         call: what the attempts belong to.
+        telling: told of each attempt, or None.
+        trace_id: of the trace that an earlier attempt began, if one did.
     """
 
     def __init__(  # noqa: PLR0917 - what a call consists of
@@ -65,6 +68,8 @@ class Sender:
         wire: Wire,
         body: Body,
         call: Call,
+        telling: CallTelling | None = None,
+        trace_id: str = "",
     ) -> None:
         self._request = request
         self._service = service
@@ -72,9 +77,24 @@ class Sender:
         self._wire = wire
         self._body = body
         self._call = call
+        self._telling = telling
+        self._outbound = service.outbound
+        self._trace_id = trace_id
 
     def send(self, attempt: Attempt) -> Landing:
         """Send `attempt`, within its time limit."""
+        if self._telling is None:
+            return self._send(attempt)
+        telling = self._telling.attempt(attempt)
+        try:
+            landing = self._send(attempt)
+        except BaseException as error:
+            telling.gave_up(error)
+            raise
+        telling.landed(landing.outcome, "" if landing.response is None else http_version(landing.response))
+        return landing
+
+    def _send(self, attempt: Attempt) -> Landing:
         given, seconds, pick = given_timeouts(self._request), attempt.timeout, attempt.pick
         trail = Trail(self._service.clock, self._request.extensions.get("trace"))
         timeouts = attempt_timeouts(given, self._options.connect_timeout, bound(seconds))
@@ -102,8 +122,12 @@ class Sender:
         return Landing(classify_response(response), waited, response)
 
     def _marks(self, attempt: Attempt) -> dict[str, str]:
-        """What tells the server how long this attempt waits for it, and whether it is a repeat."""
-        marks = {}
+        """What tells the server how long this attempt waits for it, whether it is a repeat, and of which trace."""
+        marks: dict[str, str] = {}
+        if self._outbound is not None:
+            # The trace that one attempt begins is that of the others.
+            headers, self._trace_id, _ = self._outbound.headers(self._trace_id, self._request.headers)
+            marks.update(headers)
         if attempt.timeout < inf:
             marks[TIMEOUT_HEADER] = format_timeout(attempt.timeout)
         if attempt.number > 1 or self._call.chained:

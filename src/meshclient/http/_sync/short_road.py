@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from meshclient.http._sync.lane import Lane
     from meshclient.http._sync.lanes import Lanes
     from meshclient.http._sync.passage import Passage
+    from meshclient.http.caching.hit import Hit
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import Mesh
 
@@ -68,10 +69,12 @@ class ShortRoad:
         self._hosts: set[tuple[str, str]] = set()
         self._given = Wishes({})
 
-    def send(  # noqa: C901 - a frame of its own for each step would cost every call
-        self, call: PlainCall
+    def send(  # noqa: C901, PLR0911, PLR0912, PLR0915 - a frame for each step would cost every call
+        self, call: PlainCall, *, onward: bool = False
     ) -> httpx.Response | httpx.Request | None:
         """The response to `call`; or a request by which httpx's road goes on with it; or None, and nothing was done.
+
+        `onward` is a call that the cache has been asked for.
 
         Raises ConfigError for what the call asks, and CircuitOpen.
         """
@@ -82,8 +85,11 @@ class ShortRoad:
         service = lane.service
         # In this order, as `Roster.called`.
         service.used = started = service.clock()
-        if not lane.plain or service.released:
+        if not lane.plain or service.released or (call.traced and lane.says(call.traced)):
             return None
+        if lane.shelf is not None and not onward:
+            hit = lane.shelf.fresh(call)
+            return None if hit is None else self._hit(call, hit, lane.most)
         options = lane.options(call)
         timeout, deadline = options.limit, options.deadline
         if options.retry.retry is not None or timeout <= 0:
@@ -91,11 +97,13 @@ class ShortRoad:
         try:
             first = begin(service, started, timeout, options.key, Story, service.watch.snapshot)
         except CircuitOpen as error:
+            if service.meter is not None:
+                service.meter.failed(call.method, error, 0.0, call.service_port)
             report = CallReport(service.name, (), service.snapshot_report(), options.deadline)
             raise flavoured(error, report, call.request()) from None
         if first is None:
             return None
-        node, endpoint = first.node, first.endpoint
+        lines, node, endpoint = first.opened(call), first.node, first.endpoint
         if node is None or endpoint is None:
             return Departure(call, lane, options, first).unsent()
         due = started + timeout
@@ -109,7 +117,7 @@ class ShortRoad:
                 until, connect = given.patience(first, options)
                 connection = pool.acquire(until, connect, marks, due)
             connection.exchange(
-                call.head + options.mark + call.content,
+                call.head + lines + options.mark + call.content,
                 due,
                 inf if deadline is None else started + deadline,
                 gap=given.read,
@@ -122,8 +130,8 @@ class ShortRoad:
             body = connection.take() if connection.complete else rest(connection)
         except WireError as error:
             return Departure(call, lane, options, first).failed(connection, marks, error)
-        except BaseException:
-            first.cancelled(service.clock())
+        except BaseException as error:
+            first.given_up(call, error)
             if connection is not None and connection.busy:
                 connection.abandon("its call was given up")
             raise
@@ -131,10 +139,16 @@ class ShortRoad:
         latency = headed - (started if marks is None or marks.began is None else marks.began) - connection.waited
         first.succeeded(outcome, latency if latency > 0 else 0.0, now, headed)
         first.deadline, first.connection = deadline, connection
+        first.told(call, headed)
         status, reason, version = connection.status, connection.reason, connection.version
         headers = connection.headers
         connection.release()
         return self._answer(call, status, reason, version, headers, body, now - started, first, self._client, lane.most)
+
+    def _hit(self, call: PlainCall, hit: Hit, most: int) -> httpx.Response:
+        return self._answer(
+            call, hit.status, hit.reason, "1.1", hit.headers, hit.body, 0.0, hit.extensions, self._client, most
+        )
 
     def _look_up(self, host: tuple[str, str]) -> Lane | None:
         """The lane of a service; None where there is none, or it cannot be told: httpx's road finds that out again."""

@@ -1,8 +1,9 @@
 # Generated from src/meshclient/http/_async/story.py by scripts/unasync.py; edit that file, then run `make sync`.
-"""A plain call's attempt, and what its response says of it when somebody asks."""
+"""A plain call's attempt, and what is told of it: in its request, to whoever counts, and in its response."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from meshclient.core.first_attempt import FirstAttempt
@@ -11,7 +12,13 @@ from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
     from meshclient.engine.blocking.connection import Connection
+    from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import MeshService
+    from meshclient.telemetry.spans import AttemptSpan
+
+# Without this nobody traces.
+_TRACING = "opentelemetry.trace"
+_MODULES = sys.modules
 
 
 class Story(FirstAttempt):
@@ -20,13 +27,49 @@ class Story(FirstAttempt):
     Attributes:
         deadline: seconds of the whole call, or None.
         connection: that the response came on.
+        span: of the attempt, where the process traces.
+        trace_id: of the trace that it is in; empty for none.
     """
 
-    __slots__ = ("connection", "deadline")
+    __slots__ = ("connection", "deadline", "span", "trace_id")
 
     service: MeshService
     connection: Connection
     deadline: float | None
+    span: AttemptSpan | None
+    trace_id: str
+
+    def opened(self, call: PlainCall) -> bytes:
+        """It is sent: the header lines that say in which trace it is."""
+        service, endpoint = self.service, self.endpoint
+        self.span = None
+        if _TRACING in _MODULES and endpoint is not None and (spans := service.spans) is not None and spans.active:
+            age = service.snapshot_report(self.snapshot, self.started).age
+            self.span = spans.plain(call.method, call.address, call.service_port, endpoint, age)
+        if service.outbound is None:
+            self.trace_id = ""
+            return b""
+        lines, self.trace_id, _ = service.outbound.lines()
+        return lines
+
+    def told(self, call: PlainCall, headed: float) -> None:
+        """It `succeeded`, and its head was here at `headed`."""
+        connection, meter = self.connection, self.service.meter
+        if meter is not None:
+            seconds = headed - self.started
+            meter.called(call.method, connection.status, seconds, call.service_port, connection.version)
+        if self.span is not None:
+            self.span.end(self.outcome, connection.version)
+
+    def given_up(self, call: PlainCall, error: BaseException) -> None:
+        """Its caller waits no more."""
+        now, meter = self.service.clock(), self.service.meter
+        self.cancelled(now)
+        if meter is not None:
+            meter.failed(call.method, error, now - self.started, call.service_port, sent=True)
+        if self.span is not None:
+            # A generator that is closed by the collector of garbage is in another context.
+            self.span.end(None, detach=not isinstance(error, GeneratorExit))
 
     def __call__(self) -> dict[str, object]:
         service, report = self.service, self.report()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from meshclient.http._sync.caching.cache import Cache
     from meshclient.http._sync.wire import Wire
+    from meshclient.http.caching.shelf import Shelf
     from meshclient.mesh import Mesh, MeshService
 
 
@@ -64,22 +67,54 @@ class MeshTransport(httpx.BaseTransport):
         self._wire = transport
         self._passthrough = transport if passthrough is None else passthrough
         self._steering = Steering()
+        self._caches: dict[str, tuple[Shelf, Cache]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
-        road = self._road
-        if road is not None and not mocked() and runs():
-            call = made_call(request, ONE_PIECE)
-            done = None if call is None else road.send(call)
-            if isinstance(done, httpx.Response):
-                return done
-            # The request itself otherwise, with what has been done so far.
+        if (done := self._briefly(request)) is not None:
+            return done
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)
         except ResolverUnavailable as error:
             raise flavoured(error, error.mesh or CallReport(request.url.host), request) from error.__cause__
         if service is None:
+            if self._mesh.passing is not None:
+                request.headers.update(self._mesh.passing.headers(given=request.headers)[0])
             return self._passthrough.handle_request(request)
+        cache = self._cache(service) if service.caches and BEGUN not in request.extensions else None
+        if cache is None:
+            return self._send(request, service)
+        return cache.send(request, service, partial(self._forward, service))
+
+    def _cache(self, service: MeshService) -> Cache | None:
+        from meshclient.http._sync.caching.cache import Cache
+        from meshclient.http.caching.shelves import shelf_of
+
+        shelf = shelf_of(service)
+        if shelf is None:
+            return None
+        known, cache = self._caches.get(service.name, (None, None))
+        if cache is None or known is not shelf:
+            # Of a service that was released and is called again; what it has under way goes on with the old one.
+            cache = Cache(shelf)
+            self._caches[service.name] = shelf, cache
+        return cache
+
+    def _forward(self, service: MeshService, request: httpx.Request) -> httpx.Response:
+        """Send what the cache has no answer to."""
+        done = self._briefly(request, onward=True)
+        return self._send(request, service) if done is None else done
+
+    def _briefly(self, request: httpx.Request, *, onward: bool = False) -> httpx.Response | None:
+        """The response, if the short road leads to it. Otherwise `request` has with it what has been done so far."""
+        road = self._road
+        if road is None or mocked() or not runs():
+            return None
+        call = made_call(request, ONE_PIECE)
+        done = None if call is None else road.send(call, onward=onward)
+        return done if isinstance(done, httpx.Response) else None
+
+    def _send(self, request: httpx.Request, service: MeshService) -> httpx.Response:
         branches = service.branches
         if branches is None:
             return self._call(request, service)
@@ -109,7 +144,7 @@ class MeshTransport(httpx.BaseTransport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        self._steering.close()
+        self._leave()
         if self._lanes is not None:
             self._lanes.close()
         self._wire.__exit__(exc_type, exc_value, traceback)
@@ -118,9 +153,16 @@ class MeshTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the underlying transports."""
-        self._steering.close()
+        self._leave()
         if self._lanes is not None:
             self._lanes.close()
         self._wire.close()
         if self._passthrough is not self._wire:
             self._passthrough.close()
+
+    def _leave(self) -> None:
+        """End what goes on beside calls."""
+        self._steering.close()
+        caches, self._caches = self._caches, {}
+        for _, cache in caches.values():
+            cache.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -12,6 +13,13 @@ from meshclient.http.plain.fields import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# The headers of all forms that `meshclient.propagation` knows.
+_TRACES = re.compile(
+    rb"\r\n(traceparent|tracestate|baggage|x-amzn-trace-id|b3|x-b3-[a-z]+|x-request-id|x-correlation-id):",
+    re.IGNORECASE,
+).findall
 
 
 class PlainCall:
@@ -34,11 +42,13 @@ class PlainCall:
 
     Attributes:
         place: scheme and host.
+        service_port: `port`, or the scheme's own.
+        traced: those of its own headers that say something of traces, in whichever form.
     """
 
     __slots__ = (
         "_headers", "_target", "_url", "blocking", "content", "follow", "head", "host", "mesh", "method", "place",
-        "port", "scheme", "timeouts",
+        "port", "scheme", "service_port", "timeouts", "traced",
     )  # fmt: skip
     blocking: bool
 
@@ -63,6 +73,8 @@ class PlainCall:
         self.scheme = scheme
         self.host = host
         self.place = (scheme, host)
+        self.service_port = port or (443 if scheme == "https" else 80)
+        self.traced = _TRACES(head)
         self.port = port
         self._target = target
         self.head = head
@@ -85,6 +97,11 @@ class PlainCall:
         if isinstance(self._url, str):
             self._url = httpx.URL(self._url)
         return self._url
+
+    @property
+    def address(self) -> str:
+        """The same as text."""
+        return self._url if isinstance(self._url, str) else str(self._url)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -36,12 +36,12 @@ _LENGTH = re.compile(rb"[0-9]{1,18}").fullmatch
 class MadeCall(PlainCall):
     """A plain call with the request that it was made of."""
 
-    __slots__ = ("_request",)
-    _request: httpx.Request
+    __slots__ = ("made",)
+    made: httpx.Request
 
     def request(self) -> httpx.Request:
         """The request itself."""
-        return self._request
+        return self.made
 
 
 def made_call(request: httpx.Request, most: int) -> PlainCall | None:
@@ -71,7 +71,7 @@ def made_call(request: httpx.Request, most: int) -> PlainCall | None:
         request.method, url, url.scheme, url.host, url.port, target.decode("ascii"), line + lines, None, content,
         dict(extensions.get("timeout", _NOTHING)), extensions.get("mesh"), False, False,
     )  # fmt: skip
-    call._request = request  # noqa: SLF001 - made here
+    call.made = request
     return call
 
 

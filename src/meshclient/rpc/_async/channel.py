@@ -61,6 +61,8 @@ class AsyncChannel(Binding):
 
     async def get(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
         """Send a GET request."""
+        if self.bare and not arguments:
+            return await self.client.get(located(self.base, path))
         return await self.request("GET", path, **arguments)
 
     async def head(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:

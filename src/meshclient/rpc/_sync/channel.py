@@ -62,6 +62,8 @@ class Channel(Binding):
 
     def get(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:
         """Send a GET request."""
+        if self.bare and not arguments:
+            return self.client.get(located(self.base, path))
         return self.request("GET", path, **arguments)
 
     def head(self, path: str, **arguments: Unpack[RequestArguments]) -> httpx.Response:

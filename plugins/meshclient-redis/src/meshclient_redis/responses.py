@@ -1,0 +1,251 @@
+"""The store ``redis://`` of responses: heads in a hash for each URL, bodies in keys of their own.
+
+The heads of a URL's variants come with one question, and only the body that is served with another. A head is written
+without reading: nothing that another process has deleted meanwhile is brought back by a writer who did not see it.
+What is kept here are bytes; what they mean is the cache's business, which takes what it cannot read for a miss.
+
+Everything has a time limit, and a Redis that has failed is left alone for a while (`Standing`): all that a call ever
+gets to know of it is that there is nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import RedisError
+
+from meshclient_redis.options import ResponseOptions
+from meshclient_redis.password import PasswordError
+from meshclient_redis.pools import async_pool, pool
+from meshclient_redis.standing import Standing
+from meshclient_redis.trouble import spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from meshclient.discovery.resolver import ResolverUri
+
+_FAILURES = (RedisError, PasswordError, OSError, TimeoutError)
+_Answers = list[object]
+_Command = tuple[str | bytes | int, ...]
+
+
+class RedisResponseStore:
+    """Responses in Redis, for both colours of calls, from any thread and event loop of asyncio's kind.
+
+    Args:
+        uri: ``redis://host:6379/0?...``; the options stand in this distribution's README.
+        environ: where a password may stand, read once, instead of the process's environment.
+        clock: monotonic seconds.
+
+    Attributes:
+        source: the URI without secrets.
+        max_value: bytes of the largest body that is taken.
+
+    Raises ConfigError for an option that is unknown or wrong.
+    """
+
+    def __init__(
+        self,
+        uri: ResolverUri,
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = ResponseOptions.parse(uri, os.environ if environ is None else environ)
+        self.source = self._options.server.source
+        self.max_value = self._options.max_value
+        self._standing = Standing(self.source, clock)
+        self._client: tuple[int, redis.Redis] | None = None
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncRedis] = WeakKeyDictionary()
+
+    @property
+    def trouble(self) -> str:
+        """Why Redis cannot be used just now; empty where it can."""
+        return self._standing.trouble
+
+    @property
+    def faults(self) -> int:
+        """Questions that have failed, or were not put because of an earlier failure."""
+        return self._standing.faults
+
+    def heads(self, key: str) -> Mapping[str, bytes] | None:
+        """The heads kept under `key`, by field; None where Redis cannot be asked."""
+        return _heads(self._ask([("HGETALL", self._key(key))]))
+
+    async def async_heads(self, key: str) -> Mapping[str, bytes] | None:
+        """As `heads`."""
+        return _heads(await self._async_ask([("HGETALL", self._key(key))]))
+
+    def body(self, key: str, token: str) -> bytes | None:
+        """A body; None where there is none, or Redis cannot be asked."""
+        return _body(self._ask([("GET", self._key(key, token))]))
+
+    async def async_body(self, key: str, token: str) -> bytes | None:
+        """As `body`."""
+        return _body(await self._async_ask([("GET", self._key(key, token))]))
+
+    def put(
+        self,
+        key: str,
+        head: tuple[str, bytes],
+        body: tuple[str, bytes | None],
+        seconds: tuple[float, float],
+        drop: tuple[Collection[str], Collection[str]] = ((), ()),
+    ) -> bool:
+        """Keep a head and its body; whether Redis has taken them.
+
+        Args:
+            key: of the URL.
+            head: its field and value.
+            body: its token and value; None where Redis has it already and it only lives on.
+            seconds: for which all heads of `key`, and this body, are of use.
+            drop: fields of heads, and tokens of bodies, that go.
+        """
+        return self._ask(self._put(key, head, body, seconds, drop)) is not None
+
+    async def async_put(
+        self,
+        key: str,
+        head: tuple[str, bytes],
+        body: tuple[str, bytes | None],
+        seconds: tuple[float, float],
+        drop: tuple[Collection[str], Collection[str]] = ((), ()),
+    ) -> bool:
+        """As `put`."""
+        return await self._async_ask(self._put(key, head, body, seconds, drop)) is not None
+
+    def delete(self, key: str) -> bool:
+        """Forget all that is kept under `key`; whether Redis has. Bodies without a head end by themselves."""
+        return self._ask([("DEL", self._key(key))]) is not None
+
+    async def async_delete(self, key: str) -> bool:
+        """As `delete`."""
+        return await self._async_ask([("DEL", self._key(key))]) is not None
+
+    def close(self) -> None:
+        """Let go of the connections of blocking calls; another question opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client[1].close()
+
+    async def aclose(self) -> None:
+        """Let go of the connections of the running loop, and of blocking calls."""
+        self.close()
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    def _key(self, key: str, token: str = "") -> str:
+        found = f"{self._options.server.prefix}:response:{{{key}}}"
+        return f"{found}:{token}" if token else found
+
+    def _put(
+        self,
+        key: str,
+        head: tuple[str, bytes],
+        body: tuple[str, bytes | None],
+        seconds: tuple[float, float],
+        drop: tuple[Collection[str], Collection[str]],
+    ) -> list[_Command]:
+        heads, own = (_milliseconds(min(each, self._options.ttl)) for each in seconds)
+        at, (token, value) = self._key(key), body
+        kept: _Command
+        if value is None:
+            kept = ("PEXPIRE", self._key(key, token), own)
+        else:
+            kept = ("SET", self._key(key, token), value, "PX", own)
+        commands: list[_Command] = [kept, ("HSET", at, *head), ("PEXPIRE", at, heads)]
+        fields, tokens = drop
+        if fields:
+            commands.append(("HDEL", at, *fields))
+        if tokens:
+            commands.append(("DEL", *(self._key(key, gone) for gone in tokens)))
+        return commands
+
+    def _ask(self, commands: Sequence[_Command]) -> _Answers | None:
+        """The answers; None where there are none within the time."""
+        if not self._standing.asks(self._options.timeout):
+            return None
+        try:
+            batch = self._blocking().pipeline(transaction=len(commands) > 1)
+            for command in commands:
+                batch.execute_command(*command)  # type: ignore[no-untyped-call]
+            answers: _Answers = batch.execute()
+        except _FAILURES as exc:
+            self._fault(exc)
+            return None
+        self._standing.answered()
+        return answers
+
+    async def _async_ask(self, commands: Sequence[_Command]) -> _Answers | None:
+        # On trio, whose loop this client does not know, there is nothing to be had.
+        task = _task()
+        if task is None or not self._standing.asks(self._options.timeout):
+            return None
+        given_up = task.cancelling()
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                batch = self._own().pipeline(transaction=len(commands) > 1)
+                for command in commands:
+                    # A pipeline collects; only `execute` is awaited.
+                    batch.execute_command(*command)
+                answers: _Answers = await batch.execute()
+        except _FAILURES as exc:
+            self._fault(exc)
+            answers = []
+        else:
+            self._standing.answered()
+        if task.cancelling() > given_up:
+            # Before Python 3.12 `asyncio.wait_for`, through which the client sends, may return a result that comes at
+            # the same time instead of being cancelled (CPython issue 86296).
+            raise asyncio.CancelledError
+        return answers or None
+
+    def _fault(self, exc: Exception) -> None:
+        self._standing.failed(spoken(exc, self._options.server, self._options.timeout))
+
+    def _blocking(self) -> redis.Redis:
+        client = self._client
+        if client is None or client[0] != os.getpid():
+            # A forked child must not speak on its parent's connections.
+            client = self._client = os.getpid(), redis.Redis.from_pool(pool(self._options))
+        return client[1]
+
+    def _own(self) -> AsyncRedis:
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = AsyncRedis.from_pool(async_pool(self._options))
+        return client
+
+
+def _task() -> asyncio.Task[object] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _heads(answers: _Answers | None) -> Mapping[str, bytes] | None:
+    if answers is None:
+        return None
+    found = answers[0]
+    if not isinstance(found, dict):
+        return {}
+    return {name.decode("utf-8", "replace"): value for name, value in found.items()}
+
+
+def _body(answers: _Answers | None) -> bytes | None:
+    found = None if answers is None else answers[0]
+    return found if isinstance(found, bytes) else None
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

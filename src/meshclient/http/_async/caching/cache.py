@@ -1,0 +1,118 @@
+"""The cache as a step of a call: answers out of what is kept, or asks the service and keeps what it says.
+
+What may be kept and served is decided by `meshclient.core.caching`; here is what that takes: stores, streams, waiting
+for each other, and calls in the background.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from meshclient.core.caching.vary import label
+from meshclient.http._async.caching.flight import AsyncFlights
+from meshclient.http._async.caching.lookup import AsyncLookup
+from meshclient.http._async.caching.store import AsyncSharedVariants
+from meshclient.http.ambient import AMBIENT, NOTHING
+from meshclient.http.caching.lonely import Lonely
+from meshclient.http.caching.memory import MemoryStore
+from meshclient.http.caching.question import Question
+from meshclient.http.errands import AsyncErrands
+
+if TYPE_CHECKING:
+    import httpx
+
+    from meshclient.core.caching.answer import Validate
+    from meshclient.core.caching.policy import Policy
+    from meshclient.http._async.caching.callbacks import AsyncForward
+    from meshclient.http._async.caching.store import AsyncStore
+    from meshclient.http.caching.shelf import Rule, Shelf
+    from meshclient.mesh import MeshService
+
+
+class AsyncCache:
+    """The cache of one service in one client or transport.
+
+    Equal GETs that wait at the same time make one call: each gets what it brought, its error too; those it says
+    nothing to (the response is for its caller alone, or that caller's own time was up) go by themselves.
+
+    Args:
+        shelf: what is kept, for all clients of a mesh.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._flights = AsyncFlights()
+        self._lonely = Lonely()
+        self._errands = AsyncErrands()
+        self._stores: dict[Policy, AsyncStore] = {}
+        self._refreshing: set[tuple[str, str]] = set()
+
+    async def send(self, request: httpx.Request, service: MeshService, forward: AsyncForward) -> httpx.Response:
+        """The response to `request`; raises what `forward` raises.
+
+        Args:
+            request: as httpx made it, addressed to the service.
+            service: the service's running state.
+            forward: the rest of the way to it; may also be called once this has returned, for the background.
+        """
+        rule = self.shelf.rule(request.url.path)
+        if rule is None:
+            return await forward(request)
+        question = Question(request, self.shelf.service)
+        lookup = self._lookup(question, rule, service, forward)
+        if question.bypasses:
+            self.shelf.lookups.bypass += 1
+            return await lookup.unanswered()
+        return await lookup.run()
+
+    async def aclose(self) -> None:
+        """Wait about a second for what goes on in the background, give up the rest, and all that is under way."""
+        await self._errands.aclose()
+        await self._flights.aclose()
+        if not isinstance(self.shelf.store, MemoryStore):
+            await self.shelf.store.aclose()
+
+    def _lookup(self, question: Question, rule: Rule, service: MeshService, forward: AsyncForward) -> AsyncLookup:
+        return AsyncLookup(
+            question,
+            rule,
+            self.shelf,
+            self._store(rule.policy),
+            service,
+            forward,
+            self._flights,
+            self._lonely,
+            partial(self._begin_refresh, question, rule, service, forward),
+        )
+
+    def _store(self, policy: Policy) -> AsyncStore:
+        store = self.shelf.store
+        if isinstance(store, MemoryStore):
+            return store
+        found = self._stores.get(policy)
+        if found is None:
+            found = self._stores[policy] = AsyncSharedVariants(store, policy, self.shelf.clock)
+        return found
+
+    def _begin_refresh(
+        self, question: Question, rule: Rule, service: MeshService, forward: AsyncForward, validate: Validate
+    ) -> None:
+        """Ask in the background whether an entry still holds, unless somebody does already."""
+        self._errands.renew()
+        name = question.key, label(validate.entry.stored.variant)
+        if name in self._refreshing:
+            return
+        self._refreshing.add(name)
+        refresh = partial(self._refresh, question, rule, service, forward, validate)
+        self._errands.begin(refresh, partial(self._refreshing.discard, name))
+
+    async def _refresh(
+        self, question: Question, rule: Rule, service: MeshService, forward: AsyncForward, validate: Validate
+    ) -> None:
+        # The time of the call that found the entry stale is its own.
+        AMBIENT.set(NOTHING)
+        # Whatever goes wrong: the entry stays as it is, and the next call that finds it stale asks again.
+        with suppress(Exception):
+            await self._lookup(question.background(validate), rule, service, forward).refreshed(validate)

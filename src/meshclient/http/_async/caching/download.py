@@ -1,0 +1,148 @@
+"""A body on its way from the service: read once, by whoever needs the next piece, for all who want it.
+
+Nothing is read ahead: a body that one caller streams comes as fast as that caller reads, and as soon as others wait for
+it, as fast as they do. It is kept only when it is complete and not too large.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.http.caching.steps import AsyncSteps
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from meshclient.http._async.caching.callbacks import AsyncEnded, AsyncStep
+
+
+class AsyncDownload:
+    """The body of one response.
+
+    Args:
+        source: the response's own stream.
+        most: bytes that are kept.
+        ended: told of the whole body, or of None where there is none to be kept.
+        shared: whether several may wait for it.
+
+    Attributes:
+        body: all of it, once that is there and not too large.
+        error: what broke it.
+    """
+
+    def __init__(
+        self,
+        source: httpx.AsyncByteStream,
+        most: int,
+        ended: AsyncEnded,
+        *,
+        shared: bool,
+    ) -> None:
+        self.body: bytes | None = None
+        self.error: Exception | None = None
+        self._source = source
+        self._pieces: AsyncIterator[bytes] | None = None
+        self._most = most
+        self._ended = ended
+        self._chunks: list[bytes] = []
+        self._dropped = 0
+        self._size = 0
+        self._open = True
+        self._kept = True
+        self._steps = AsyncSteps(shared=shared)
+
+    @property
+    def kept(self) -> bool:
+        """Whether all of it is here, or may yet be."""
+        return self._kept
+
+    async def chunk(self, number: int) -> bytes | None:
+        """A piece, counted from 0; None behind the last one. Raises what broke the body before it."""
+        while self._read_so_far <= number:
+            if not self._open:
+                if self.error is not None:
+                    raise self.error
+                return None
+            await self._steps.run(self._read, lambda: self._open and self._read_so_far <= number, inf)
+        found = self._chunks[number - self._dropped]
+        if not self._kept:
+            # Whoever goes on reading has had all up to here.
+            del self._chunks[: number + 1 - self._dropped]
+            self._dropped = number + 1
+        return found
+
+    @property
+    def _read_so_far(self) -> int:
+        return self._dropped + len(self._chunks)
+
+    async def whole(self, seconds: Callable[[], float]) -> bool:
+        """Read on until the end, or until it is known that it will not be kept; False when the time is up first."""
+        while self._open and self._kept:
+            if not await self._steps.run(self._read, lambda: self._open and self._kept, seconds()):
+                return False
+        return True
+
+    async def aclose(self) -> None:
+        """Nobody wants it any more."""
+        await self._steps.give_up()
+        if self._open:
+            self._open = False
+            try:
+                await self._source.aclose()
+            finally:
+                await self._over(None)
+
+    async def _read(self) -> None:
+        try:
+            if self._pieces is None:
+                self._pieces = self._source.__aiter__()
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                await self._source.aclose()
+        except Exception as error:  # noqa: BLE001 - raised again where the body is read
+            self.error = error
+            self._open = False
+            await self._over(None)
+            return
+        if piece is None:
+            self.body = b"".join(self._chunks) if self._kept else None
+            await self._over(self.body)
+            self._open = False
+            return
+        self._chunks.append(piece)
+        self._size += len(piece)
+        if self._kept and self._size > self._most:
+            await self._over(None)
+
+    async def _over(self, body: bytes | None) -> None:
+        if self._kept:
+            self._kept = body is not None
+            await self._ended(body)
+
+
+class AsyncDownloadStream(httpx.AsyncByteStream):
+    """A response's body, as its caller reads it.
+
+    Args:
+        download: the body.
+        left: called once, when the caller has had enough.
+    """
+
+    def __init__(self, download: AsyncDownload, left: AsyncStep) -> None:
+        self._download: AsyncDownload | None = download
+        self._left = left
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        number = 0
+        while self._download is not None and (piece := await self._download.chunk(number)) is not None:
+            number += 1
+            yield piece
+
+    async def aclose(self) -> None:
+        """Leave it to those who still wait for it, if any do."""
+        download, self._download = self._download, None
+        if download is not None:
+            await self._left()

@@ -1,0 +1,126 @@
+"""Where responses are kept, as the step of a call sees it: this process's memory, or a store that processes share."""
+
+from __future__ import annotations
+
+import time
+from secrets import token_hex
+from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
+
+from meshclient.core.caching.entry import kept, read
+from meshclient.core.caching.vary import label
+from meshclient.http.caching.shared import Record, decoded, digest, encoded
+from meshclient.http.caching.variants import MOST_VARIANTS, NOTHING, UNREACHED, Variant, Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshclient.core.caching.entry import Entry
+    from meshclient.core.caching.policy import Policy
+    from meshclient.http.caching.shared import SharedStore
+
+
+class AsyncStore(Protocol):
+    """Keeps responses by URL. Whatever happens to it, nothing here raises: there is nothing to be had then.
+
+    Attributes:
+        max_body: bytes of the largest body that is taken.
+    """
+
+    max_body: int
+
+    async def async_get(self, key: str) -> Variants:
+        """What is kept under `key`."""
+        ...
+
+    async def async_body(self, key: str, variant: Variant) -> bytes | None:
+        """The body of a variant that was just found; None where it is gone or damaged."""
+        ...
+
+    async def async_put(self, key: str, entry: Entry, body: bytes, until: float) -> None:
+        """Keep a response, in the place of the same variant, until it is of no use to anybody (epoch seconds)."""
+        ...
+
+    async def async_replace(self, key: str, old: Entry, new: Entry | None, until: float) -> None:
+        """A response has another head now, or is to be forgotten; nothing happens where it is gone."""
+        ...
+
+    async def async_delete(self, key: str) -> None:
+        """Forget all variants."""
+        ...
+
+
+class AsyncSharedVariants:
+    """The responses of one service or route in a store that processes share.
+
+    Args:
+        store: where the bytes lie.
+        policy: by which heads are read.
+        clock: epoch seconds.
+    """
+
+    def __init__(self, store: SharedStore, policy: Policy, clock: Callable[[], float] = time.time) -> None:
+        self.max_body = store.max_value
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+
+    async def async_get(self, key: str) -> Variants:
+        """As `AsyncStore.async_get`."""
+        heads = await self._store.async_heads(digest(key))
+        if heads is None:
+            return UNREACHED
+        now = self._clock()
+        found = [
+            Variant(read(record.stored, self._policy), None, record.until, record)
+            for head in heads.values()
+            if (record := decoded(head)) is not None and record.until > now
+        ]
+        found.sort(key=lambda variant: variant.entry.date, reverse=True)
+        return Variants(tuple(found), key=key) if found else NOTHING
+
+    async def async_body(self, key: str, variant: Variant) -> bytes | None:
+        """As `AsyncStore.async_body`."""
+        record = variant.record
+        body = None if record is None else await self._store.async_body(digest(key), record.token)
+        return body if record is not None and body is not None and record.fits(body) else None
+
+    async def async_put(self, key: str, entry: Entry, body: bytes, until: float) -> None:
+        """As `AsyncStore.async_put`."""
+        before = await self.async_get(key)
+        if before.reached:
+            # A new token each time, so that no head of one process is ever served with the body of another.
+            record = Record.of(entry.stored, until, token_hex(8), crc32(body))
+            await self._write(key, before, entry, record, body)
+
+    async def async_replace(self, key: str, old: Entry, new: Entry | None, until: float) -> None:
+        """As `AsyncStore.async_replace`."""
+        if new is None:
+            # All of them: what is left out is fetched again, and the store need not know of single ones.
+            await self.async_delete(key)
+            return
+        before = await self.async_get(key)
+        for variant in before.each:
+            record = variant.record
+            if variant.entry == old and record is not None:
+                fresh = Record.of(new.stored, until, record.token, record.checksum)
+                await self._write(key, before, new, fresh, None)
+
+    async def async_delete(self, key: str) -> None:
+        """As `AsyncStore.async_delete`."""
+        await self._store.async_delete(digest(key))
+
+    async def _write(self, key: str, before: Variants, new: Entry, record: Record, body: bytes | None) -> None:
+        remaining = kept(before.entries, new, MOST_VARIANTS)
+        gone = [found.record for found in before.each if not any(each is found.entry for each in remaining)]
+        field, now = label(record.variant), self._clock()
+        ends = [record.until, *(variant.until for variant in before.each)]
+        fields = {label(each.variant) for each in gone if each is not None} - {field}
+        tokens = {each.token for each in gone if each is not None} - {record.token}
+        await self._store.async_put(
+            digest(key),
+            (field, encoded(record)),
+            (record.token, body),
+            (max(ends) - now, record.until - now),
+            (fields, tokens),
+        )

@@ -1,0 +1,149 @@
+# Generated from src/meshclient/http/_async/caching/download.py by scripts/unasync.py; edit that file, then run `make sync`.
+"""A body on its way from the service: read once, by whoever needs the next piece, for all who want it.
+
+Nothing is read ahead: a body that one caller streams comes as fast as that caller reads, and as soon as others wait for
+it, as fast as they do. It is kept only when it is complete and not too large.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshclient.http.caching.steps import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshclient.http._sync.caching.callbacks import Ended, Step
+
+
+class Download:
+    """The body of one response.
+
+    Args:
+        source: the response's own stream.
+        most: bytes that are kept.
+        ended: told of the whole body, or of None where there is none to be kept.
+        shared: whether several may wait for it.
+
+    Attributes:
+        body: all of it, once that is there and not too large.
+        error: what broke it.
+    """
+
+    def __init__(
+        self,
+        source: httpx.SyncByteStream,
+        most: int,
+        ended: Ended,
+        *,
+        shared: bool,
+    ) -> None:
+        self.body: bytes | None = None
+        self.error: Exception | None = None
+        self._source = source
+        self._pieces: Iterator[bytes] | None = None
+        self._most = most
+        self._ended = ended
+        self._chunks: list[bytes] = []
+        self._dropped = 0
+        self._size = 0
+        self._open = True
+        self._kept = True
+        self._steps = Steps(shared=shared)
+
+    @property
+    def kept(self) -> bool:
+        """Whether all of it is here, or may yet be."""
+        return self._kept
+
+    def chunk(self, number: int) -> bytes | None:
+        """A piece, counted from 0; None behind the last one. Raises what broke the body before it."""
+        while self._read_so_far <= number:
+            if not self._open:
+                if self.error is not None:
+                    raise self.error
+                return None
+            self._steps.run(self._read, lambda: self._open and self._read_so_far <= number, inf)
+        found = self._chunks[number - self._dropped]
+        if not self._kept:
+            # Whoever goes on reading has had all up to here.
+            del self._chunks[: number + 1 - self._dropped]
+            self._dropped = number + 1
+        return found
+
+    @property
+    def _read_so_far(self) -> int:
+        return self._dropped + len(self._chunks)
+
+    def whole(self, seconds: Callable[[], float]) -> bool:
+        """Read on until the end, or until it is known that it will not be kept; False when the time is up first."""
+        while self._open and self._kept:
+            if not self._steps.run(self._read, lambda: self._open and self._kept, seconds()):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Nobody wants it any more."""
+        self._steps.give_up()
+        if self._open:
+            self._open = False
+            try:
+                self._source.close()
+            finally:
+                self._over(None)
+
+    def _read(self) -> None:
+        try:
+            if self._pieces is None:
+                self._pieces = self._source.__iter__()
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._source.close()
+        except Exception as error:  # noqa: BLE001 - raised again where the body is read
+            self.error = error
+            self._open = False
+            self._over(None)
+            return
+        if piece is None:
+            self.body = b"".join(self._chunks) if self._kept else None
+            self._over(self.body)
+            self._open = False
+            return
+        self._chunks.append(piece)
+        self._size += len(piece)
+        if self._kept and self._size > self._most:
+            self._over(None)
+
+    def _over(self, body: bytes | None) -> None:
+        if self._kept:
+            self._kept = body is not None
+            self._ended(body)
+
+
+class DownloadStream(httpx.SyncByteStream):
+    """A response's body, as its caller reads it.
+
+    Args:
+        download: the body.
+        left: called once, when the caller has had enough.
+    """
+
+    def __init__(self, download: Download, left: Step) -> None:
+        self._download: Download | None = download
+        self._left = left
+
+    def __iter__(self) -> Iterator[bytes]:
+        number = 0
+        while self._download is not None and (piece := self._download.chunk(number)) is not None:
+            number += 1
+            yield piece
+
+    def close(self) -> None:
+        """Leave it to those who still wait for it, if any do."""
+        download, self._download = self._download, None
+        if download is not None:
+            self._left()

@@ -1,0 +1,94 @@
+"""What a store has of one URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshclient.core.caching.entry import Entry
+    from meshclient.core.caching.policy import Policy
+    from meshclient.http.caching.hit import Hit
+    from meshclient.http.caching.shared import Record
+
+# Of one URL: each is compared with each request, which costs about a microsecond.
+MOST_VARIANTS = 64
+# Seconds that a response which can be validated is kept past its last use as it is, at least: asking whether it still
+# holds is cheaper than fetching it.
+VALIDATION = 3600.0
+# Bytes that the parts of an entry cost beside what can be counted: objects, parsed directives, the place in the store.
+ENTRY_COST = 1024
+# And each header field, which is there as text and as bytes, beside its letters.
+FIELD_COST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One response.
+
+    Args:
+        entry: its head.
+        body: as it came; None where the store has still to be asked for it.
+        until: epoch seconds from which on it is of no use to anybody.
+        record: the head as it lies in a shared store, where that is where it came from.
+    """
+
+    entry: Entry
+    body: bytes | None
+    until: float
+    record: Record | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        stored = self.entry.stored
+        fields = sum(2 * (len(name) + len(value)) + FIELD_COST for name, value in stored.headers)
+        return ENTRY_COST + fields + len(self.body or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """All of one URL, the newest first.
+
+    Args:
+        each: at most as many as `meshclient.core.caching.entry.kept` keeps.
+        reached: whether the store could be asked.
+        key: what they are kept under.
+        hits: those of them that have answered plain calls, by their place in `each`.
+    """
+
+    each: tuple[Variant, ...] = ()
+    reached: bool = True
+    key: str = ""
+    hits: dict[int, Hit] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Their heads."""
+        return tuple(variant.entry for variant in self.each)
+
+    def of(self, entry: Entry) -> Variant | None:
+        """The one with this very head."""
+        return next((variant for variant in self.each if variant.entry is entry), None)
+
+
+def useful_until(entry: Entry, policy: Policy) -> float:
+    """Epoch seconds from which on `entry` is of no use: no longer fresh, allowed while stale, or worth validating."""
+    given = entry.directives
+    stale = max(
+        _allowed(given.stale_while_revalidate, policy.stale_while_revalidate),
+        _allowed(given.stale_if_error, policy.stale_if_error),
+        policy.stale_if_unreachable,
+    )
+    past = 0.0 if entry.strict else stale
+    if entry.validators:
+        past = max(past, VALIDATION, entry.lifetime)
+    return entry.stored.born + entry.lifetime + past
+
+
+def _allowed(said: int | None, default: float) -> float:
+    return default if said is None else max(said, default)
+
+
+NOTHING = Variants()
+UNREACHED = Variants(reached=False)

@@ -1,0 +1,121 @@
+"""Parts of the cache by themselves: bodies that are read once for several, and what has changed since."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from meshclient.http._sync.caching.download import Download, DownloadStream
+from meshclient.http.caching.changes import Changes
+from meshclient.http.caching.lonely import Lonely
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Source(httpx.SyncByteStream):
+    def __init__(self, pieces: int, size: int, error: Exception | None = None) -> None:
+        self.pieces, self.size, self.error, self.given, self.closed = pieces, size, error, 0, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.given < self.pieces:
+            self.given += 1
+            yield bytes([self.given % 256]) * self.size
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def downloading(source: Source, most: int) -> tuple[Download, list[bytes | None]]:
+    ended: list[bytes | None] = []
+    return Download(source, most, ended.append, shared=True), ended
+
+
+def test_several_read_what_is_read_once() -> None:
+    source = Source(5, 10)
+    download, ended = downloading(source, 1000)
+    one, other = (iter(DownloadStream(download, lambda: None)) for _ in range(2))
+    whole = b"".join(bytes([number]) * 10 for number in range(1, 6))
+    assert next(one) == whole[:10]
+    assert b"".join(other) == whole
+    assert b"".join(one) == whole[10:]
+    assert (source.given, source.closed, ended) == (5, 1, [whole])
+    assert download.whole(lambda: inf)
+    assert download.body == whole
+    download.close()
+    assert (source.closed, ended) == (1, [whole])
+
+
+def test_of_an_endless_body_nothing_is_kept_behind_its_reader() -> None:
+    source = Source(10_000, 100)
+    download, ended = downloading(source, 1000)
+    seen = 0
+    for _ in DownloadStream(download, lambda: None):
+        seen += 1
+        if seen > 12:
+            assert len(download._chunks) == 0
+    assert seen == 10_000
+    assert ended == [None]
+    assert download.body is None
+    assert not download.kept
+
+
+def test_a_body_that_breaks_breaks_for_all() -> None:
+    source = Source(2, 10, httpx.ReadError("broken"))
+    download, ended = downloading(source, 1000)
+    for _ in range(2):
+        stream = iter(DownloadStream(download, lambda: None))
+        assert [len(next(stream)) for _ in range(2)] == [10, 10]
+        with pytest.raises(httpx.ReadError):
+            next(stream)
+    assert download.whole(lambda: inf)
+    assert isinstance(download.error, httpx.ReadError)
+    assert ended == [None]
+
+
+def test_what_nobody_wants_is_closed() -> None:
+    source = Source(5, 10)
+    download, ended = downloading(source, 1000)
+    left: list[None] = []
+    stream = DownloadStream(download, lambda: left.append(None))
+    assert next(iter(stream))
+    for _ in range(2):
+        stream.close()
+    assert left == [None]
+    download.close()
+    assert (source.closed, ended) == (1, [None])
+
+
+def test_changes_are_numbered_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from meshclient.http.caching import changes
+
+    monkeypatch.setattr(changes, "_REMEMBERED", 10)
+    known = Changes()
+    begun = known.now
+    assert known.latest("a") <= begun
+    known.add("a")
+    assert known.latest("a") > begun
+    assert known.latest("b") <= begun
+    for number in range(100):
+        before = known.now
+        known.add(str(number))
+        assert known.latest(str(number)) > before
+        assert known.latest("other") <= known.now
+        assert len(known._of) <= 10
+    # What is no longer known counts as changed for all that began before.
+    assert known.latest("a") > begun
+
+
+def test_nobody_waits_for_ten_seconds() -> None:
+    lonely = Lonely()
+    lonely.add("a", 100.0)
+    assert [lonely.knows("a", now) for now in (100.0, 109.0, 111.0)] == [True, True, False]
+    for number in range(5000):
+        lonely.add(number, 100.0)
+        assert len(lonely._until) <= 1024
+    assert not lonely.knows("b", 100.0)

@@ -1,0 +1,142 @@
+"""Bodies that are kept while they are read: whole ones only, and none that is too large."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from meshclient.http.caching.memory import MemoryStore
+from unit.http.cached import BOUND, Kept, Site, answer, kept
+from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
+from unit.http.rawserver import Connection, RawServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FRESH = "Cache-Control: max-age=60"
+CHUNKED = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def in_two_parts(go_on: threading.Event, *, end: bool = True) -> Callable[[Connection], None]:
+    """The first half at once; the second when told."""
+
+    def rule(connection: Connection) -> None:
+        while connection.request() is not None:
+            connection.send(CHUNKED + chunk(b"first,"))
+            assert go_on.wait(BOUND)
+            if not end:
+                return
+            connection.send(chunk(b"second") + END)
+
+    return rule
+
+
+def streaming(client: Kept) -> Any:
+    return client.face.stream(client.client, "GET", "http://orders/")
+
+
+def test_a_body_arrives_piece_by_piece_and_is_kept(face: Face) -> None:
+    go_on = threading.Event()
+    with RawServer(in_two_parts(go_on)) as server:
+        client = kept(face, server.url)
+        with streaming(client) as response:
+            pieces = face.chunks(response)
+            # Before the rest was sent.
+            assert next(pieces) == b"first,"
+            go_on.set()
+            assert b"".join(pieces) == b"second"
+        assert client.get().content == b"first,second"
+        assert len(server.requests) == 1
+
+
+def test_of_a_read_that_is_given_up_nothing_is_kept(face: Face) -> None:
+    go_on = threading.Event()
+    with RawServer(in_two_parts(go_on)) as server:
+        client = kept(face, server.url)
+        with streaming(client) as response:
+            assert next(face.chunks(response)) == b"first,"
+        go_on.set()
+        assert client.store.urls == 0
+        assert len(client.cache._flights) == 0
+        assert client.get().content == b"first,second"
+        assert len(server.requests) == 2
+
+
+def test_of_a_response_that_nobody_reads_nothing_is_kept(face: Face) -> None:
+    go_on = threading.Event()
+    go_on.set()
+    with RawServer(in_two_parts(go_on)) as server:
+        client = kept(face, server.url)
+        with streaming(client):
+            pass
+        assert client.store.urls == 0
+        assert len(client.cache._flights) == 0
+
+
+def test_of_a_body_that_breaks_nothing_is_kept(face: Face) -> None:
+    go_on = threading.Event()
+    go_on.set()
+    with RawServer(in_two_parts(go_on, end=False)) as server:
+        client = kept(face, server.url)
+        for _ in range(2):
+            with streaming(client) as response, pytest.raises(httpx.RemoteProtocolError):
+                face.read(response)
+        assert client.store.urls == 0
+        assert len(client.cache._flights) == 0
+        assert len(server.requests) >= 2
+
+
+def test_a_body_that_is_shorter_than_it_says(face: Face) -> None:
+    def rule(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\nshort")
+
+    with RawServer(rule) as server:
+        client = kept(face, server.url, service={"retry": False})
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get()
+        assert client.store.urls == 0
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_body_that_is_too_large_passes(face: Face, length: bool) -> None:
+    large = bytes(range(256)) * 64
+
+    def rule(connection: Connection) -> None:
+        while connection.request() is not None:
+            whole = answer(FRESH, body=large)
+            parts = [chunk(large[at : at + 4096]) for at in range(0, len(large), 4096)]
+            connection.send(whole if length else CHUNKED + b"".join(parts) + END)
+
+    with RawServer(rule) as server:
+        store = MemoryStore(32 * 1024)
+        assert store.max_body < len(large)
+        client = kept(face, server.url, store=store)
+        assert [client.get().content for _ in range(2)] == [large, large]
+        assert store.urls == 0
+        assert len(client.cache._flights) == 0
+        assert len(server.requests) == 2
+
+
+def test_a_response_without_coalescing_is_kept_too(face: Face) -> None:
+    go_on = threading.Event()
+    go_on.set()
+    with RawServer(in_two_parts(go_on)) as server:
+        client = kept(face, server.url, coalesce=False)
+        assert [client.get().content for _ in range(2)] == [b"first,second"] * 2
+        assert len(server.requests) == 1
+
+
+def test_an_empty_body(face: Face) -> None:
+    with Site(lambda *_: answer(FRESH)) as site:
+        client = kept(face, site.url)
+        assert [client.get().content for _ in range(2)] == [b"", b""]
+        assert len(site.asked) == 1
