@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
-from meshclient.telemetry import gauges
+from meshclient.telemetry import attributes, gauges
 from meshclient.telemetry.instruments import instruments
 
 if TYPE_CHECKING:
@@ -38,25 +38,25 @@ class Collected:
         """The attributes, but the service's name, and the value of each series of the service, collected now."""
         data = self._reader.get_metrics_data()
         return [
-            ({key: value for key, value in point.attributes.items() if key != gauges.SERVICE}, point.value)
+            ({key: value for key, value in point.attributes.items() if key != attributes.SERVICE}, point.value)
             for resource in (data.resource_metrics if data else ())
             for scope in resource.scope_metrics
             for each in scope.metrics
             for point in each.data.data_points
             if each.name == metric and isinstance(point, NumberDataPoint) and point.attributes is not None
-            if point.attributes[gauges.SERVICE] == service
+            if point.attributes[attributes.SERVICE] == service
         ]
 
     def by(self, attribute: str, metric: str, service: str) -> dict[object, float]:
         """The values by one attribute."""
         found: dict[object, float] = {}
-        for attributes, value in self.points(metric, service):
-            found[attributes[attribute]] = found.get(attributes[attribute], 0) + value
+        for named, value in self.points(metric, service):
+            found[named[attribute]] = found.get(named[attribute], 0) + value
         return found
 
     def ages(self, service: str) -> dict[object, float]:
         """The age by state of the list."""
-        return self.by(gauges.SNAPSHOT_STATE, AGE, service)
+        return self.by(attributes.SNAPSHOT_STATE, AGE, service)
 
     def errors(self, service: str) -> dict[object, float]:
         """The failed answers by type."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
-from meshclient.integrations.asgi_middleware import MeshMiddleware
+from meshclient.integrations.asgi_middleware import REGISTERED, MeshMiddleware
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -98,6 +98,8 @@ class Registered:
             await self._live(scope, receive, send)
             return
         self._enter()
+        # For the middleware within, which answers whether this instance is ready.
+        scope[REGISTERED] = self
         self.in_flight += 1
         try:
             await self._app(scope, receive, send)

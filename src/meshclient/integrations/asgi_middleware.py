@@ -1,107 +1,149 @@
-"""Requests that an ASGI application serves hand on their deadline, and whether they are repeats.
+"""Requests that an ASGI application serves: what they bring, whether they are let in, when they are given up.
 
     app = MeshMiddleware(app)
 
-Calls that the application makes with a meshclient client while it serves a request end when its caller gives up, and a
-request that is itself a repeat is not repeated further down (`meshclient.http.ambient`). What the application goes on
-to do once its response is complete has no deadline, since nobody waits for it; a task that it has started before keeps
-the one it was started with.
+Calls that the application makes with a meshclient client while it serves a request end when its caller gives up, belong
+to the caller's trace, and a request that is itself a repeat is not repeated further down (`meshclient.http.ambient`).
+What the application goes on to do once its response is complete has no deadline, since nobody waits for it; a task that
+it has started before keeps the one it was started with.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from meshclient.engine.sweep import sweep
 from meshclient.errors import MeshError
-from meshclient.http.ambient import AMBIENT, INBOUND_HEADERS, serving
-from meshclient.integrations.problem import GIVEN_UP, MEDIA_TYPE, NOT_BEGUN, STATUS, problem
+from meshclient.integrations.admission import Admission
+from meshclient.integrations.caller import Caller
+from meshclient.integrations.intake import Intake
+from meshclient.integrations.options import Inbound
+from meshclient.integrations.probes import ABSENT, Probes
+from meshclient.integrations.problem import GIVEN_UP, NOT_BEGUN
+from meshclient.integrations.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
-    from meshclient.http.ambient import Ambient
-    from meshclient.integrations.asgi import Application, Message, Receive, Send
+    from meshclient.integrations.asgi import Application, Message, Receive, Registered, Send
+    from meshclient.integrations.options import InboundOptions
 
-_NAMES = frozenset(name.encode() for name in INBOUND_HEADERS)
+# Key of a scope under which `Registered` tells of itself.
+REGISTERED = "meshclient.registered"
 
 
 class MeshMiddleware:
-    """An application whose calls obey the deadlines of the requests it serves.
+    """An application whose calls continue the requests that it serves.
 
-    A request whose time is over already gets 504 with a problem document, and the application never hears of it.
-    Websockets and the lifespan go through untouched.
+    A request whose time is over already gets 504 with a problem document, one that is refused for overload gets 503,
+    and the application never hears of either. Websockets and the lifespan go through untouched, and so do the
+    application's exceptions.
 
     Args:
         app: the ASGI application, on asyncio.
-        cancel: whether the application's task is cancelled when the time is up; a response that has not begun by then
-            becomes a 504, one that has is cut short. Otherwise only the calls it makes end.
+        options: as in `meshclient.integrations.options.Inbound`.
+
+    Raises ConfigError for a wrong option.
     """
 
-    def __init__(self, app: Application, *, cancel: bool = True) -> None:
+    def __init__(self, app: Application, **options: Unpack[InboundOptions]) -> None:
+        given = Inbound.of(options)
         self._app = app
-        self._cancel = cancel
+        self._cancel, self._disconnect, self._load_report = given.cancel, given.disconnect, given.load_report
+        self._intake = Intake(given.propagators, begins=given.new_trace, trust_priority=given.trust_priority)
+        self._probes = Probes(given)
+        # Or no timer of the loop runs for it.
+        self._measures = given.max_lag is not None or given.load_report
+        self._admission = Admission(given) if self._measures or given.limit is not None else None
+        self._plain = self._admission is None and not given.disconnect
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being served, where there is a `limit`, a `max_lag` or a `load_report`; else 0."""
+        return self._admission.in_flight if self._admission else 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with serving(_headers(scope)) as ambient:
-            if ambient.ends == inf:
+        path = _path(scope)
+        brought = self._intake.asgi(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
+        with brought:
+            if path in self._probes.paths and scope["method"] in {"GET", "HEAD"}:
+                await self._probe(path, scope, receive, send)
+            elif brought.ambient.ends <= time.monotonic():
+                await NOT_BEGUN.send(send)
+            elif self._plain and brought.ambient.ends == inf:
                 await self._app(scope, receive, send)
-            elif ambient.ends <= time.monotonic():
-                await _reject(send, NOT_BEGUN)
             else:
-                await self._serve(scope, receive, send, ambient)
+                caller = Caller(receive, send, brought.ambient.ends, cancel=self._cancel, disconnect=self._disconnect)
+                await self._admit(scope, caller, path, brought.priority)
 
-    async def _serve(self, scope: Message, receive: Receive, send: Send, ambient: Ambient) -> None:
-        limit = asyncio.timeout(ambient.ends - time.monotonic() if self._cancel else None)
-        answer = _Answer(send, limit)
+    async def _admit(self, scope: Message, caller: Caller, path: str, priority: str) -> None:
+        admission = self._admission
+        if admission is None:
+            await self._serve(scope, caller)
+            return
+        now, stood = time.monotonic(), sweep().stood() if self._measures else None
+        if self._load_report:
+            caller.load = admission.report(now, stood).encode()
+        place = admission.enter(now, stood, path, priority)
+        if isinstance(place, Reply):
+            await place.send(caller.send)
+            return
+        # An exception of the application's is one, whatever it has answered before.
+        failed: bool | None = True
         try:
-            async with limit:
-                await self._app(scope, receive, answer.send)
-        except TimeoutError:
-            if not limit.expired():
+            await self._serve(scope, caller)
+            failed = None if caller.gone else not 0 < caller.status < 500
+        finally:
+            admission.leave(place, time.monotonic(), failed=failed)
+
+    async def _serve(self, scope: Message, caller: Caller) -> None:
+        caller.begin()
+        try:
+            try:
+                await self._app(scope, caller.receive, caller.send)
+            finally:
+                given_up = caller.end()
+        except asyncio.CancelledError:
+            if not given_up:
                 raise
         except MeshError:
             # Out of time a call may also say that no list of endpoints came.
-            if answer.begun or ambient.ends > time.monotonic():
+            if caller.status or caller.ends > time.monotonic():
                 raise
         else:
             return
-        if not answer.begun:
-            await _reject(send, GIVEN_UP)
+        if not (caller.status or caller.gone):
+            await GIVEN_UP.send(caller.send)
+
+    async def _probe(self, path: str, scope: Message, receive: Receive, send: Send) -> None:
+        absent = False
+
+        async def answer() -> None:
+            registered = cast("Registered | None", scope.get(REGISTERED))
+            query = cast("bytes", scope.get("query_string", b"")).decode("latin-1")
+            reply = self._probes.reply(path, query, registered.lease if registered else None)
+            await reply.send(send, head=scope["method"] == "HEAD")
+
+        async def tell(message: Message) -> None:
+            nonlocal absent
+            if message["type"] == "http.response.start" and message["status"] == ABSENT:
+                absent = True
+                await answer()
+            if not absent:
+                await send(message)
+
+        await (answer() if self._probes.first else self._app(scope, receive, tell))
 
 
-class _Answer:
-    """How far the response has come."""
-
-    def __init__(self, send: Send, limit: asyncio.Timeout) -> None:
-        self.begun = False
-        self._send = send
-        self._limit = limit
-
-    async def send(self, message: Message) -> None:
-        """Send the next part of it."""
-        self.begun = True
-        await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
-            if not self._limit.expired():
-                self._limit.reschedule(None)
-            AMBIENT.set(replace(AMBIENT.get(), ends=inf))
-
-
-def _headers(scope: Message) -> dict[str, str]:
-    raw: Iterable[tuple[bytes, bytes]] = scope["headers"]  # type: ignore[assignment]
-    return {name.decode(): value.decode("latin-1") for name, value in raw if name in _NAMES}
-
-
-async def _reject(send: Send, detail: str) -> None:
-    body = problem(detail)
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": STATUS.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _path(scope: Message) -> str:
+    """As the application sees it, below where it is mounted."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(root) if root else path

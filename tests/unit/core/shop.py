@@ -110,7 +110,7 @@ class Shop(Orders):
     def portrait(self) -> object:
         """All that a call may leave behind."""
         # Counts what is only noted.
-        self.balancer.status(self.clock.now)
+        self.balancer.status(self.time.now)
         booked = self.gate and (self.gate.book, self.gate.inside, portrait(self.gate.inner))
         gate = booked or portrait(self.circuit)
         kept = portrait(self.balancer), portrait(self.budget), gate, self.trips, self.shadow.counts

@@ -1,0 +1,186 @@
+"""A caller of an ASGI application: what it gets, and for how long it waits.
+
+Two things end its patience: its deadline, and that it goes away. Then the task that serves it is cancelled, as
+`asyncio.timeout` does. Nothing ends what goes on after the response is complete, since nobody waits for that.
+
+A server says that the caller has gone to whoever asks it for the next part of the request, so somebody has to ask. It
+begins after `LISTEN_AFTER`: until then a request costs one timer and no task. Where the application itself waits for
+the next part it hears of it, and decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING
+
+from meshclient.core.balance.load_report import HEADER
+from meshclient.http.ambient import AMBIENT, Ambient
+
+if TYPE_CHECKING:
+    from meshclient.integrations.asgi import Message, Receive, Send
+
+# Seconds; most requests are over by then.
+LISTEN_AFTER = 0.05
+GONE = "http.disconnect"
+_LOAD = HEADER.encode()
+
+
+class Caller:
+    """Stands between the application and the server for one request.
+
+    Args:
+        receive: the server's.
+        send: the server's.
+        ends: when the deadline is, on `time.monotonic`; infinity for none.
+        cancel: whether it cancels the task.
+        disconnect: whether the caller's going does.
+
+    Attributes:
+        ends: as given.
+        status: of the response, 0 before it has begun.
+        gone: whether the caller went away.
+        load: value of the load report in the response's head; empty for none.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_came",
+        "_cancel",
+        "_cancelled",
+        "_cancelling",
+        "_complete",
+        "_deadline",
+        "_disconnect",
+        "_due",
+        "_hearing",
+        "_listener",
+        "_loop",
+        "_pause",
+        "_receive",
+        "_send",
+        "_task",
+        "ends",
+        "gone",
+        "load",
+        "status",
+    )
+
+    def __init__(self, receive: Receive, send: Send, ends: float, *, cancel: bool, disconnect: bool) -> None:
+        self.status = 0
+        self.gone = False
+        self.load = b""
+        self._receive, self._send = receive, send
+        self.ends, self._cancel, self._disconnect = ends, cancel, disconnect
+        self._complete = self._cancelled = self._due = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._hearing = 0
+
+    def begin(self) -> None:
+        """From now on the task that runs may be cancelled."""
+        task = asyncio.current_task()
+        if task is None:
+            msg = "the middleware needs asyncio: serve the application on one of its loops"
+            raise RuntimeError(msg)
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._loop = asyncio.get_running_loop()
+        if self._cancel and self.ends < inf:
+            self._deadline = self._loop.call_later(self.ends - time.monotonic(), self._give_up)
+        if self._disconnect:
+            self._ahead: deque[Message] = deque()
+            self._came = asyncio.Event()
+            self._pause = self._loop.call_later(LISTEN_AFTER, self._listen)
+
+    def end(self) -> bool:
+        """From now on it may not be; whether it was, and nobody else has cancelled it."""
+        self._settle()
+        return self._cancelled and self._task.uncancel() <= self._cancelling
+
+    async def send(self, message: Message) -> None:
+        """As the server's."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]  # type: ignore[assignment]
+            if self.load:
+                message = {**message, "headers": [*message.get("headers", ()), (_LOAD, self.load)]}  # type: ignore[misc]
+            await self._send(message)
+            return
+        # What is between the two (trailers and the like) is neither.
+        last = kind == "http.response.body" and not message.get("more_body")
+        # To whoever asks a server says from then on that the caller has gone.
+        self._complete = self._complete or last
+        await self._send(message)
+        if last:
+            self._settle()
+            if self.ends < inf:
+                held = AMBIENT.get()
+                AMBIENT.set(Ambient(inf, held.chained, held.options))
+
+    async def receive(self) -> Message:
+        """As the server's."""
+        if not self._disconnect:
+            return await self._receive()
+        while True:
+            if self._ahead:
+                # That the caller has gone a server says as often as it is asked.
+                message = self._ahead[0] if self._ahead[0]["type"] == GONE else self._ahead.popleft()
+                self._go_on()
+                return message
+            if self._listener is None:
+                return await self._ask()
+            self._came.clear()
+            await self._came.wait()
+
+    async def _ask(self) -> Message:
+        self._hearing += 1
+        try:
+            message = await self._receive()
+        finally:
+            self._hearing -= 1
+        if message["type"] == GONE:
+            self.gone = True
+            self._ahead.append(message)
+        self._go_on()
+        return message
+
+    def _listen(self) -> None:
+        self._due = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._due and not (self._listener or self._hearing or self._ahead or self.gone or self._complete):
+            self._listener = self._loop.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        # What is wrong at the server's side the application hears when it asks.
+        with suppress(Exception):
+            whole = False
+            while not self.gone:
+                message = await self._receive()
+                self._ahead.append(message)
+                self._came.set()
+                self.gone = message["type"] == GONE
+                if message.get("more_body") or whole:
+                    # Of a body that nobody reads no more than this part is taken.
+                    break
+                whole = True
+            if self.gone and not self._complete:
+                self._give_up()
+        self._listener = None
+        self._came.set()
+
+    def _give_up(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
+
+    def _settle(self) -> None:
+        for pending in (self._deadline, self._pause, self._listener):
+            if pending is not None:
+                pending.cancel()
