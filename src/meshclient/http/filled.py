@@ -7,6 +7,7 @@ from __future__ import annotations
 import copyreg
 from datetime import timedelta
 from functools import cache, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 import httpx
@@ -14,19 +15,19 @@ import httpx
 from meshclient.http.plain.drained import AsyncDrained, Drained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from meshclient.http.innards import Client
     from meshclient.http.plain.call import PlainCall
 
 
-def make_headers(raw: Iterable[tuple[bytes, bytes]]) -> httpx.Headers:
+def make_headers(raw: Sequence[tuple[bytes, bytes]]) -> httpx.Headers:
     """httpx.Headers of `raw`, whose encoding is settled, as it is once httpx has looked for cookies in them."""
     headers = httpx.Headers.__new__(httpx.Headers)
-    headers._list = listed = [(name, name.lower(), value) for name, value in raw]
+    # Values may end in white space as they came off the wire.
+    headers._list = [(name, name.lower(), value.rstrip(b" \t")) for name, value in raw]
     headers._encoding = None
-    ascii_only = b"".join([name + value for name, _, value in listed]).isascii()
-    headers._encoding = "ascii" if ascii_only else headers.encoding
+    headers._encoding = "ascii" if b"".join(chain.from_iterable(raw)).isascii() else headers.encoding
     return headers
 
 
@@ -105,7 +106,7 @@ class FilledResponse(httpx.Response):
 
 
 def _headers(response: FilledResponse) -> httpx.Headers:
-    return make_headers([(name, value.rstrip(b" \t")) for name, value in response._raw])
+    return make_headers(response._raw)
 
 
 def _extensions(response: FilledResponse) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def make_arrived(
 ) -> httpx.Response:
     """What a transport makes of a response, for httpx to read; `coded` where its body has to be decoded then."""
     response = ArrivedResponse(status, stream=httpx.ByteStream(body), extensions=extensions)
-    response.headers = make_headers([(name, value.rstrip(b" \t")) for name, value in raw])
+    response.headers = make_headers(raw)
     if not coded:
         response._whole = body
     return response

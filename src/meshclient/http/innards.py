@@ -22,7 +22,7 @@ import httpx
 from meshclient.http.filled import make_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from httpx._types import QueryParamTypes
 
@@ -162,7 +162,7 @@ def redirect(client: Client, request: httpx.Request, response: httpx.Response) -
 
 
 def make_request(
-    method: str, url: httpx.URL, raw: Iterable[tuple[bytes, bytes]], content: bytes, extensions: Mapping[str, object]
+    method: str, url: httpx.URL, raw: Sequence[tuple[bytes, bytes]], content: bytes, extensions: Mapping[str, object]
 ) -> httpx.Request:
     """What ``httpx.Request(method, url, headers=raw, content=content, extensions=extensions)`` makes."""
     request = httpx.Request.__new__(httpx.Request)
