@@ -46,6 +46,7 @@ CACHE = st.fixed_dictionaries(
         "ttl": st.one_of(st.just(value=False), st.floats(min_value=1e-9, max_value=31_536_000.0)),
         "serve_stale": st.one_of(st.booleans(), DURATIONS),
         "coalesce": st.booleans(),
+        "targeted": st.lists(st.sampled_from(["CDN-Cache-Control", "mesh-cache-control"]), max_size=2),
     },
 )
 ROUTE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from meshclient.config.kinds import Kind, Written, shown, switch_or_value, write_duration
+from meshclient.config.kinds import Kind, Written, listed_or_texts, shown, switch_or_value, write_duration
 from meshclient.config.wire_kinds import SIZE
 from meshclient.errors import ConfigError
 from meshclient.model.duration import format_duration, parse_duration
@@ -13,6 +13,7 @@ CACHES = ("private", "shared")
 _DAY = 86_400.0
 # As far as RFC 2616 (14.21) let a server promise; no timer runs for it.
 _LONGEST_AGE = 365 * _DAY
+_FIELD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 
 
@@ -73,6 +74,17 @@ def _staleness(value: object) -> float:
         raise ConfigError(f"{exc}, true for a day, or false for not at all") from None
 
 
+def _fields(value: object) -> tuple[str, ...]:
+    if value is False or value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{shown(value)} is not a list: write names of header fields such as ['cdn-cache-control']")
+    for name in value:
+        if not isinstance(name, str) or not _FIELD.fullmatch(name):
+            raise ConfigError(f"{shown(name)} is no name of a header field: write one such as 'cdn-cache-control'")
+    return tuple(name.lower() for name in value)
+
+
 def _write_optional(seconds: float | None) -> Written:
     return False if seconds is None else write_duration(seconds)
 
@@ -81,4 +93,5 @@ CACHE = Kind(_kind, spelled=str)
 ROOM = Kind(_room, SIZE.write)
 STORE = Kind(_store, spelled=str)
 OPTIONAL_AGE = Kind(_optional_age, _write_optional, spelled=switch_or_value)
+FIELDS = Kind(_fields, spelled=listed_or_texts)
 STALENESS = Kind(_staleness, lambda seconds: write_duration(seconds) if seconds else False, spelled=switch_or_value)

@@ -28,6 +28,8 @@ class CacheConfig:
         serve_stale: seconds after that in which it is given where nobody can be asked: the circuit is open, there is
             no endpoint, the deadline too short; 0 for not at all.
         coalesce: whether equal requests that wait for one response are sent once.
+        targeted: names of response fields that tell this cache what ``Cache-Control`` tells all, the first that is
+            there (RFC 9213), such as ``cdn-cache-control``.
     """
 
     kind: CacheKind = "private"
@@ -39,3 +41,4 @@ class CacheConfig:
     stale_if_error: float | None = None
     serve_stale: float = 0.0
     coalesce: bool = True
+    targeted: tuple[str, ...] = ()

@@ -187,6 +187,7 @@ _CACHE = Table(
         "stale_if_error": cache_kinds.OPTIONAL_AGE,
         "serve_stale": cache_kinds.STALENESS,
         "coalesce": kinds.SWITCH,
+        "targeted": cache_kinds.FIELDS,
     },
     switch=True,
     off=True,

@@ -47,9 +47,11 @@ def test_a_word_is_enough() -> None:
 def test_all_that_a_table_can_say() -> None:
     table = (
         "cache = { kind = 'shared', max_bytes = '1MiB', store = 'redis://127.0.0.1:6379/0', ttl = '30s', "
-        "stale_while_revalidate = 5, stale_if_error = '24h', serve_stale = '10m', coalesce = false }"
+        "stale_while_revalidate = 5, stale_if_error = '24h', serve_stale = '10m', coalesce = false, targeted = ['CDN-Cache-Control'] }"
     )
-    expected = CacheConfig("shared", 2**20, "redis://127.0.0.1:6379/0", 30.0, 5.0, 86_400.0, 600.0, coalesce=False)
+    expected = CacheConfig(
+        "shared", 2**20, "redis://127.0.0.1:6379/0", 30.0, 5.0, 86_400.0, 600.0, False, ("cdn-cache-control",)
+    )
     assert orders(table) == expected
     assert orders("cache = { serve_stale = true }") == CacheConfig(serve_stale=86_400.0)
     assert orders("cache = { serve_stale = false, ttl = false, store = false }") == CacheConfig()
@@ -131,6 +133,8 @@ def test_every_key_has_a_variable() -> None:
         ("cache = { serve_stale = 'yes' }", "'yes' is not a duration"),
         ("cache = { serve_stale = -1 }", "not negative, true for a day, or false for not at all"),
         ("cache = { coalesce = 1 }", "1 is not a switch"),
+        ("cache = { targeted = 1 }", "1 is not a list"),
+        ("cache = { targeted = ['a b'] }", "'a b' is no name of a header field"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text: str, words: str) -> None:

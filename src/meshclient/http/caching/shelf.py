@@ -52,6 +52,7 @@ class Rule:
                 stale_while_revalidate=config.stale_while_revalidate or 0.0,
                 stale_if_error=config.stale_if_error or 0.0,
                 stale_if_unreachable=config.serve_stale,
+                targeted=config.targeted,
             ),
             coalesce,
         )
