@@ -248,3 +248,27 @@ def test_a_connection_that_is_closed_for_good_makes_no_call_wait(lane: Lane) -> 
             lane.ask(client)
             wait_until(lambda: lane.turn() or server.connections == number + 1, BOUND, "a connection")  # noqa: B023
             lane.idle()
+
+
+class Raising:
+    """Says nothing of traces, loudly."""
+
+    fields: frozenset[str] = frozenset()
+
+    def lines(self, *_: object) -> object:
+        raise RuntimeError("no trace")
+
+    headers = lines
+
+
+def test_what_raises_before_anything_is_sent_leaves_nothing_behind(lane: Lane) -> None:
+    with RawServer(always(OK)) as server:
+        client = lane.known(server.url, **TURNS)
+        lane.ask(client)
+        service = client.mesh.service("orders")
+        outbound, service.outbound = service.outbound, Raising()
+        for _ in range(3):
+            assert str(lane.fails(client)) == "no trace"
+        assert pending(client) == 0
+        service.outbound = outbound
+        assert lane.ask(client).text == "ok"

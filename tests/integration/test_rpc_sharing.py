@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import pytest
 
 import meshclient
-from meshclient.rpc import get, service
+from meshclient.rpc import Channel, get, service
+from unit.http.rawserver import OK, RawServer, always
 from unit.rpc.orderserver import OrderServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 NUMBERS = range(1, 31)
 
@@ -56,3 +59,20 @@ def test_tasks_of_several_loops(mesh: meshclient.Mesh) -> None:
     for _ in range(3):
         assert asyncio.run(all_at_once()) == list(NUMBERS)
     asyncio.run(channel.aclose())
+
+
+def test_a_request_of_ones_own_sees_every_call() -> None:
+    seen: list[str] = []
+
+    class Watched(Channel):
+        def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+            seen.append(method)
+            return super().request(method, path, **arguments)
+
+    with RawServer(always(OK)) as server:
+        mesh = meshclient.Mesh(services={"orders": {"endpoints": [server.url]}})
+        with Watched(mesh, "orders") as channel:
+            channel.get("/")
+            channel.post("/")
+        mesh.close()
+    assert seen == ["GET", "POST"]

@@ -47,7 +47,7 @@ class Blanket(Permit, Protocol):
     """A permit for any number of calls, whose successes are only counted.
 
     Attributes:
-        window: where; by who has the permit, after `Window.advance` where that is due.
+        window: the calls. Who has the permit adds a success to it, before `Window.until`, and goes by `done` otherwise.
     """
 
     @property

@@ -121,6 +121,7 @@ class ArrivedResponse(httpx.Response):
     """
 
     _whole: bytes | None = None
+    _made: httpx.ByteStream | None = None
 
     def read(self) -> bytes:
         """As httpx's."""
@@ -138,6 +139,9 @@ class ArrivedResponse(httpx.Response):
         whole = self._whole
         if whole is None or self.is_stream_consumed or self.is_closed or "_content" in self.__dict__:
             return False
+        # httpx puts its own around it; somebody else's is to be read.
+        if getattr(self.stream, "_stream", self.stream) is not self._made:
+            return False
         self.is_stream_consumed = True
         self._num_bytes_downloaded = len(whole)
         self._content = whole
@@ -145,7 +149,8 @@ class ArrivedResponse(httpx.Response):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_whole", None)
+        for own in ("_whole", "_made"):
+            state.pop(own, None)
         return state
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
@@ -166,10 +171,10 @@ def make_arrived(
     status: int, raw: list[tuple[bytes, bytes]], body: bytes, extensions: dict[str, object], *, coded: bool
 ) -> httpx.Response:
     """What a transport makes of a response, for httpx to read; `coded` where its body has to be decoded then."""
-    response = ArrivedResponse(status, stream=httpx.ByteStream(body), extensions=extensions)
+    response = ArrivedResponse(status, stream=(made := httpx.ByteStream(body)), extensions=extensions)
     response.headers = make_headers(raw)
     if not coded:
-        response._whole = body
+        response._whole, response._made = body, made
     return response
 
 

@@ -72,9 +72,13 @@ class Standing:
         UNFIT is a client that has something beside headers to add to a request, or to hear of it, or that is closed.
         """
         jar = client._cookies.jar
-        if (
+        try:
             # All that is replaced when it changes in one step of the interpreter; what is changed in place follows.
-            client.__dict__ == self._settings
+            replaced = client.__dict__ != self._settings
+        except Exception:  # noqa: BLE001 - things that a subclass keeps there may not let themselves be compared
+            replaced = True
+        if (
+            not replaced
             and client._params is self._params
             and client._headers._list == self.fields
             and client._timeout.__dict__ == self.timeouts
@@ -85,7 +89,11 @@ class Standing:
             and type(client).build_request is self._build
         ):
             return SAME
-        return self.look_closely(client)
+        found = self.look_closely(client)
+        if found is SAME:
+            # Something of no interest here is another.
+            self._settings = client.__dict__ | {"_state": _OPENED}
+        return found
 
     def look_closely(self, client: Client) -> Look:
         """As `look`, step by step."""

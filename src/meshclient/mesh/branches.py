@@ -7,7 +7,6 @@ would keep alive one that nobody closed.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     OpenWatch = Callable[[Changed, Changed, Callable[[Event], None]], Watch]
 
-_LOG = logging.getLogger("meshclient")
 # What the guard is called where policies are put into shadow mode.
 GUARD = "guard"
 

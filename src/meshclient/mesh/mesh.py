@@ -30,7 +30,7 @@ from meshclient.mesh.observers import Observers
 from meshclient.mesh.registering import open_lease, own_registration
 from meshclient.mesh.roster import Roster, expire
 from meshclient.mesh.service import MeshService
-from meshclient.mesh.telling import emf, passing, tally, teller
+from meshclient.mesh.telling import begin_to_tell, cease_to_tell, emf, passing, tally, teller
 from meshclient.model.report import CallReport
 from meshclient.model.service import ServiceName
 from meshclient.registration.address import local_address
@@ -366,14 +366,14 @@ class Mesh:
     def _forget(self) -> list[MeshService]:
         for circuits in self._circuits:
             circuits.stop()
-        if self.emf is not None:
-            self.emf.stop()
         services = self._roster.clear()
         for service in services:
             service.watch.stop()
+        cease_to_tell(self.emf)
         return services
 
     def _build(self, name: ServiceName, rested: Ready | None) -> MeshService:
+        begin_to_tell(self.emf, self.config)
         config = self.config.service(name)
         if config.endpoints or self._resolver is None:
             resolver: Resolver = StaticResolver.of({name.value: config.endpoints}, source="configuration")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from meshclient.model.snapshot import Empty, Ready, Snapshot
     from meshclient.telemetry.calls import CallMeter
     from meshclient.telemetry.spans import AttemptSpans
-
-_LOG = logging.getLogger("meshclient.discovery")
 
 
 class Watch(Protocol):

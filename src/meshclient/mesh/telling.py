@@ -31,16 +31,26 @@ def passing(config: MeshConfig) -> Outbound | None:
 
 
 def emf(config: MeshConfig, counted: Tally) -> Emf | None:
-    """What writes metrics for CloudWatch, at work unless each invocation does it; None where nobody asked for it."""
+    """What writes metrics for CloudWatch, or None where nobody asked for it."""
     told = config.telemetry.emf
-    if told is None or not config.telemetry.metrics:
+    if told is None:
         return None
     from meshclient.telemetry.emf import Emf
 
-    made = Emf(counted, namespace=told.namespace)
-    if config.mode != "on-demand":
+    return Emf(counted, namespace=told.namespace)
+
+
+def begin_to_tell(made: Emf | None, config: MeshConfig) -> None:
+    """A service is in use: metrics are written from now on, unless each invocation does it."""
+    told = config.telemetry.emf
+    if made is not None and told is not None and config.mode != "on-demand":
         made.start(told.interval)
-    return made
+
+
+def cease_to_tell(made: Emf | None) -> None:
+    """The mesh is closed: what is left is written."""
+    if made is not None:
+        made.stop()
 
 
 def teller(counted: Tally, emit: Callable[[Event], None] | None) -> Callable[[Event], None]:

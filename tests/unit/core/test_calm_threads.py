@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 import threading
 from math import inf
@@ -23,6 +24,9 @@ from unit.core.script import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+
+    from _typeshed import TraceFunction
 
 THREADS = 4
 CALLS = 4000
@@ -81,3 +85,36 @@ def test_calls_of_many_threads() -> None:
     assert service.budget.balance(101.0) == calls == sum(service.budget.slots) / RETRY
     assert throttle.window.successes == taken
     assert service.balancer._count_at < inf
+
+
+@pytest.mark.parametrize("turn", range(8))
+@pytest.mark.parametrize("left", [1, 3, 4])
+def test_calls_that_end_while_a_list_is_taken_over(left: int, turn: int) -> None:
+    """Wherever a loop jumps back, which is where another thread may come in between."""
+    balancer = Balancer("orders", P2C(Random(1).random), Outlier(), panic=0.5, uniform=Random(2).random)
+    balancer.update(endpoints(3), 100.0)
+    taken = [balancer.take(100.0) for _ in range(9)]
+    turns = 0
+
+    def end(frame: FrameType, event: str, _: object) -> TraceFunction:
+        nonlocal turns
+        if event == "line" and linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith("for "):
+            turns += 1
+            while turns > turn and taken:
+                node = taken.pop()
+                assert node is not None
+                balancer.give_back(node, 100.0, 0.01, OK, 100.1)
+        return end
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: end if frame.f_code is Balancer._take_over.__code__ else None)
+    try:
+        balancer.update(endpoints(left), 101.0)
+    finally:
+        sys.settrace(before)
+    assert bool(taken) == (turns <= turn)
+    while taken:
+        node = taken.pop()
+        assert node is not None
+        balancer.give_back(node, 100.0, 0.01, OK, 100.1)
+    assert balancer._load.pending == sum(status.pending for status in balancer.status(101.0)) == 0

@@ -215,13 +215,19 @@ class Balancer(Calm, Choosing):
     def bereave(self, now: float) -> None:
         """Forget what is in flight, as nobody in this forked child will ever end it; ends that come count nothing."""
         with self._lock:
-            self._count()
-            self._born = now
-            self._load.pending = 0
-            for node in self._nodes.values():
-                node.pending = node.waiting = 0
-                node.begun = 0.0
-                node.stale = -inf
+            self._held = True
+            try:
+                self._count()
+                self._born = now
+                self._load.pending = 0
+                for node in self._nodes.values():
+                    node.pending = node.waiting = 0
+                    node.begun = 0.0
+                    node.stale = -inf
+            finally:
+                self._held = False
+        if self._notes:
+            self._read_notes()
 
     def drop(self, pick: Pick) -> None:
         """Take note of a pick that was forgotten (called by the garbage collector)."""
@@ -294,9 +300,11 @@ class Balancer(Calm, Choosing):
                 node.joined = now if known else -inf
             node.endpoint = endpoint
             nodes[endpoint.key] = node
-        self._load.pending = sum(node.pending for node in nodes.values())
         for key, node in known.items():
-            node.listed = key in nodes
+            if key not in nodes:
+                # One step: whoever gives back meanwhile finds either both or none.
+                node.listed = False
+                self._load.pending -= node.pending
         # In this order, and complete: `silent` and `untried` read both without the lock.
         self._failing &= nodes.keys()
         self._nodes = nodes

@@ -95,7 +95,9 @@ class Calm:
         self._load.pending -= 1
         node.waiting = waiting = node.waiting - 1
         node.begun = node.begun - started if waiting else 0.0
-        self._noted.append((node, latency, started + latency, now))
+        # Made before the list is looked up: what the collector runs then may put another in its place.
+        note = node, latency, started + latency, now
+        self._noted.append(note)
         if self._events:
             self._tell()
 

@@ -54,6 +54,8 @@ class Slot:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self.right = weakref.ref(self, gate.returned.append)
+        # One that is dead can be looked up only if it was hashed before.
+        hash(self.right)
 
     def give_back(self) -> None:
         """For the next. Again changes nothing."""

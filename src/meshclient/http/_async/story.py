@@ -41,14 +41,13 @@ class AsyncStory(FirstAttempt):
     def opened(self, call: PlainCall) -> bytes:
         """It is sent: the header lines that say in which trace it is."""
         service, endpoint = self.service, self.endpoint
-        self.span = None
+        self.span, self.trace_id = None, ""
         if _TRACING in _MODULES and endpoint is not None and (spans := service.spans) is not None and spans.active:
             age = service.snapshot_report(self.snapshot, self.started).age
             self.span = spans.plain(call.method, call.address, call.service_port, endpoint, age)
         if service.outbound is None:
-            self.trace_id = ""
             return b""
-        lines, self.trace_id, _ = service.outbound.lines()
+        lines, self.trace_id, _ = service.outbound.lines("", call.mapping)
         return lines
 
     def told(self, call: PlainCall, headed: float) -> None:
@@ -58,7 +57,9 @@ class AsyncStory(FirstAttempt):
             seconds = headed - self.started
             meter.called(call.method, connection.status, seconds, call.service_port, connection.version)
         if self.span is not None:
-            self.span.end(self.outcome, connection.version)
+            # The body may have taken its time since.
+            self.span.end(self.outcome, connection.version, late=self.service.clock() - headed)
+            self.span = None
 
     def given_up(self, call: PlainCall, error: BaseException) -> None:
         """Its caller waits no more."""

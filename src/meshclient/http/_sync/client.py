@@ -107,7 +107,7 @@ class Client(httpx.Client):
         self._lanes = self._lay(engine or "builtin", arguments)
         # Services say for themselves what carries them; what is for none goes as the defaults say.
         self._passes = (engine or self.mesh.config.defaults.engine) == "builtin"
-        if not self.mesh.idle:
+        if not self.mesh.idle or self.mesh.passing is not None:
             mount_mesh(self, self._wrap, arguments.get("mounts") or ())
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
                 prepare_the_ground()

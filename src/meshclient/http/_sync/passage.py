@@ -16,6 +16,8 @@ from meshclient.http.plain.response import respond
 from meshclient.http.waiting import here
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
 
     from meshclient.engine.blocking.connection import Connection
@@ -47,6 +49,11 @@ class Passage:
         self._client = client
         self._here: tuple[object, dict[tuple[str, str, int | None], Pool]] = (None, {})
 
+    def says(self, headers: Iterable[bytes]) -> bool:
+        """Whether any of these is one by which calls say in which trace they are."""
+        outbound = self._outbound
+        return outbound is not None and any(name.decode("ascii").lower() in outbound.fields for name in headers)
+
     def send(self, call: PlainCall) -> httpx.Response:
         """The response to `call`. Raises httpx's errors.
 
@@ -55,7 +62,7 @@ class Passage:
         pool, timeouts = self._pool(call), call.timeouts
         read, began, stale = timeouts["read"], monotonic(), 0
         gap = inf if read is None else read
-        lines = b"" if self._outbound is None or call.traced else self._outbound.lines()[0]
+        lines = b"" if self._outbound is None else self._outbound.lines("", call.mapping)[0]
         while True:
             try:
                 connection = pool.take()

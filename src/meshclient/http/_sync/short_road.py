@@ -81,15 +81,20 @@ class ShortRoad:
         lane = self._lanes.known.get(call.place) or self._look_up(call.place)
         if lane is None:
             passage = self._passage if call.place in self._hosts else None
-            return None if passage is None else passage.send(call)
+            return None if passage is None or (call.traced and passage.says(call.traced)) else passage.send(call)
         service = lane.service
         # In this order, as `Roster.called`.
         service.used = started = service.clock()
-        if not lane.plain or service.released or (call.traced and lane.says(call.traced)):
+        if service.released:
             return None
         if lane.shelf is not None and not onward:
-            hit = lane.shelf.fresh(call)
-            return None if hit is None else self._hit(call, hit, lane.most)
+            hit = lane.shelf.fresh(call) if service.branches is None else None
+            if hit is not None:
+                return self._hit(call, hit, lane.most)
+            # What the cache has to decide on is the transport's.
+            return None if self._client is None else call.request()
+        if not lane.plain or (call.traced and lane.says(call.traced)):
+            return None
         options = lane.options(call)
         timeout, deadline = options.limit, options.deadline
         if options.retry.retry is not None or timeout <= 0:
@@ -103,13 +108,13 @@ class ShortRoad:
             raise flavoured(error, report, call.request()) from None
         if first is None:
             return None
-        lines, node, endpoint = first.opened(call), first.node, first.endpoint
-        if node is None or endpoint is None:
-            return Departure(call, lane, options, first).unsent()
-        due = started + timeout
-        given = self._given if call.timeouts is self._given.timeouts else self._hear(call.timeouts)
         connection, marks = None, None
         try:
+            lines, node, endpoint = first.opened(call), first.node, first.endpoint
+            if node is None or endpoint is None:
+                return Departure(call, lane, options, first).unsent()
+            due = started + timeout
+            given = self._given if call.timeouts is self._given.timeouts else self._hear(call.timeouts)
             pool = lane.pool(node.key, endpoint)
             connection = pool.take()
             if connection is None:

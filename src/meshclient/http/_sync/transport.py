@@ -30,15 +30,16 @@ if TYPE_CHECKING:
 
     from meshclient.http._sync.caching.cache import Cache
     from meshclient.http._sync.wire import Wire
-    from meshclient.http.caching.shelf import Shelf
     from meshclient.mesh import Mesh, MeshService
+    from meshclient.telemetry.propagation.outbound import Outbound
 
 
 class MeshTransport(httpx.BaseTransport):
     """For ``httpx.Client(transport=...)`` or ``mounts={"mesh://": ...}``.
 
     Hosts that name a service (single-label hosts, hosts under a configured domain, ``mesh://`` URLs) are resolved,
-    balanced and retried; requests to any other host go to `passthrough` untouched.
+    balanced and retried; requests to any other host go to `passthrough` as they are, but for the trace they are in
+    where the mesh is to hand that on (``propagate_passthrough``).
 
     Args:
         mesh: what is known of services; it stays open when the transport is closed.
@@ -67,7 +68,7 @@ class MeshTransport(httpx.BaseTransport):
         self._wire = transport
         self._passthrough = transport if passthrough is None else passthrough
         self._steering = Steering()
-        self._caches: dict[str, tuple[Shelf, Cache]] = {}
+        self._caches: dict[str, tuple[MeshService, Cache]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
@@ -79,7 +80,7 @@ class MeshTransport(httpx.BaseTransport):
             raise flavoured(error, error.mesh or CallReport(request.url.host), request) from error.__cause__
         if service is None:
             if self._mesh.passing is not None:
-                request.headers.update(self._mesh.passing.headers(given=request.headers)[0])
+                request = _said(request, self._mesh.passing)
             return self._passthrough.handle_request(request)
         cache = self._cache(service) if service.caches and BEGUN not in request.extensions else None
         if cache is None:
@@ -94,10 +95,13 @@ class MeshTransport(httpx.BaseTransport):
         if shelf is None:
             return None
         known, cache = self._caches.get(service.name, (None, None))
-        if cache is None or known is not shelf:
-            # Of a service that was released and is called again; what it has under way goes on with the old one.
+        if cache is None or known is not service:
+            for name, (old, _) in list(self._caches.items()):
+                if old.released:
+                    self._caches.pop(name, None)
+            # A service that was released and is called again is another; what is under way goes on with the old one.
             cache = Cache(shelf)
-            self._caches[service.name] = shelf, cache
+            self._caches[service.name] = service, cache
         return cache
 
     def _forward(self, service: MeshService, request: httpx.Request) -> httpx.Response:
@@ -166,3 +170,11 @@ class MeshTransport(httpx.BaseTransport):
         caches, self._caches = self._caches, {}
         for _, cache in caches.values():
             cache.close()
+
+
+def _said(request: httpx.Request, outbound: Outbound) -> httpx.Request:
+    """`request` with headers that say in which trace it is; the user's own stays as it is."""
+    headers = [*request.headers.multi_items(), *outbound.headers(given=request.headers)[0]]
+    return httpx.Request(
+        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+    )

@@ -110,6 +110,10 @@ class PlainCall:
             self._headers = fields_of(self.head.partition(b"\r\n")[2])
         return self._headers
 
+    def mapping(self) -> httpx.Headers:
+        """Its headers by name."""
+        return httpx.Headers(self.headers)
+
     def header(self, name: bytes) -> bytes | None:
         """The value of a header, given in lower case; several are joined, as httpx does."""
         if name not in self.head.lower():

@@ -93,8 +93,8 @@ def arrived(  # noqa: PLR0917 - as `respond`, in whose place it stands
     told["reason_phrase"] = reason
     coded = b"content-encoding" in b"\n".join(dict(headers)).lower()
     response = make_arrived(status, headers, body, told, coded=coded)
-    if most and coded:
-        set_decoder(response, bounded_decoder(response.headers["content-encoding"], most))
+    if most and (coding := response.headers.get("content-encoding")) is not None:
+        set_decoder(response, bounded_decoder(coding, most))
     return response
 
 

@@ -156,6 +156,29 @@ def test_as_the_finalizer_of_a_lost_one_begins() -> None:
 
 
 @pytest.mark.usefixtures("swallowing")
+def test_between_a_place_and_its_counting() -> None:
+    """A reference that is dead before it was ever looked up cannot be looked up any more."""
+    struck = 0
+
+    def strike(frame: FrameType, event: str, _: object) -> None:
+        nonlocal struck
+        if event == "return" and frame.f_code is Slot.__init__.__code__ and not struck:
+            struck += 1
+            raise Interrupt
+
+    with served(always(OK), pool=TWO) as (pool, _):
+        sys.setprofile(strike)
+        try:
+            with pytest.raises(Interrupt):
+                connected(pool)
+        finally:
+            sys.setprofile(None)
+        assert struck == 1
+        assert opened(pool) == 0
+        assert call(pool) == (200, b"ok")
+
+
+@pytest.mark.usefixtures("swallowing")
 def test_in_threads_that_share_a_pool() -> None:
     calls = [0] * 6
     wrong: list[object] = []

@@ -154,3 +154,25 @@ def test_cookies_are_looked_for_where_there_are_some() -> None:
         quicken(client)
         client.cookies.extract_cookies(stock(b""))
         assert (client.cookies.jar, jar.seen) == (jar, 1)
+
+
+def test_a_header_whose_name_only_ends_like_that_of_codings_says_nothing() -> None:
+    assert answered(b"text", (b"X-Original-Content-Encoding", b"gzip"), most=100).read() == b"text"
+
+
+class Upper(httpx.SyncByteStream):
+    """A stream that somebody puts in the place of ours."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __iter__(self) -> Any:
+        return (part.upper() for part in self.inner)
+
+
+def test_a_stream_that_was_put_in_its_place_is_read() -> None:
+    response = answered(b"text")
+    response.stream = Upper(response.stream)
+    assert response.read() == b"TEXT"
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answered(b"text"))) as client:
+        assert client.get(URL).content == b"text"
