@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as LateError
 
+from meshclient_redis.deadline import END
 from meshclient_redis.options import ResponseOptions
 from meshclient_redis.password import PasswordError
-from meshclient_redis.pools import async_pool, pool
+from meshclient_redis.patience import Patience
+from meshclient_redis.pools import STEP, async_pool, pool
 from meshclient_redis.standing import Standing
 from meshclient_redis.trouble import spoken
 
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
     from meshclient.discovery.resolver import ResolverUri
 
 _FAILURES = (RedisError, PasswordError, OSError, TimeoutError)
+_LATE = (TimeoutError, LateError)
+_Client = TypeVar("_Client")
+_Slots = TypeVar("_Slots")
 _Answers = list[object]
 _Command = tuple[str | bytes | int, ...]
 
@@ -62,8 +70,10 @@ class RedisResponseStore:
         self.source = self._options.server.source
         self.max_value = self._options.max_value
         self._standing = Standing(self.source, clock)
-        self._client: tuple[int, redis.Redis] | None = None
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncRedis] = WeakKeyDictionary()
+        self._line: tuple[int, _Line[redis.Redis, threading.Semaphore]] | None = None
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line[AsyncRedis, asyncio.Semaphore]] = (
+            WeakKeyDictionary()
+        )
 
     @property
     def trouble(self) -> str:
@@ -131,16 +141,16 @@ class RedisResponseStore:
 
     def close(self) -> None:
         """Let go of the connections of blocking calls; another question opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            client[1].close()
+        known, self._line = self._line, None
+        if known is not None:
+            known[1].client.close()
 
     async def aclose(self) -> None:
         """Let go of the connections of the running loop, and of blocking calls."""
         self.close()
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None:
+            await line.client.aclose()
 
     def _key(self, key: str, token: str = "") -> str:
         found = f"{self._options.server.prefix}:response:{{{key}}}"
@@ -173,14 +183,23 @@ class RedisResponseStore:
         """The answers; None where there are none within the time."""
         if not self._standing.asks(self._options.timeout):
             return None
+        token = END.set(time.monotonic() + self._options.timeout)
         try:
-            batch = self._blocking().pipeline(transaction=len(commands) > 1)
-            for command in commands:
-                batch.execute_command(*command)  # type: ignore[no-untyped-call]
-            answers: _Answers = batch.execute()
+            line = self._blocking()
+            if not line.slots.acquire(timeout=self._options.timeout * STEP):
+                return None
+            try:
+                batch = line.client.pipeline(transaction=len(commands) > 1)
+                for command in commands:
+                    batch.execute_command(*command)  # type: ignore[no-untyped-call]
+                answers: _Answers = batch.execute()
+            finally:
+                line.slots.release()
         except _FAILURES as exc:
             self._fault(exc)
             return None
+        finally:
+            END.reset(token)
         self._standing.answered()
         return answers
 
@@ -190,40 +209,62 @@ class RedisResponseStore:
         if task is None or not self._standing.asks(self._options.timeout):
             return None
         given_up = task.cancelling()
+        patience = Patience(self._options.timeout)
+        answers: _Answers = []
         try:
-            async with asyncio.timeout(self._options.timeout):
-                batch = self._own().pipeline(transaction=len(commands) > 1)
-                for command in commands:
-                    # A pipeline collects; only `execute` is awaited.
-                    batch.execute_command(*command)
-                answers: _Answers = await batch.execute()
+            line = self._own()
+            if await patience.slot(line.slots):
+                try:
+                    answers = await self._answers(line.client, commands, patience)
+                finally:
+                    line.slots.release()
         except _FAILURES as exc:
-            self._fault(exc)
-            answers = []
-        else:
-            self._standing.answered()
+            if not isinstance(exc, _LATE) or patience.over:
+                self._fault(exc)
+            else:
+                self._standing.undecided(spoken(exc, self._options.server, self._options.timeout))
         if task.cancelling() > given_up:
             # Before Python 3.12 `asyncio.wait_for`, through which the client sends, may return a result that comes at
             # the same time instead of being cancelled (CPython issue 86296).
             raise asyncio.CancelledError
         return answers or None
 
+    async def _answers(self, client: AsyncRedis, commands: Sequence[_Command], patience: Patience) -> _Answers:
+        async with patience.rest():
+            batch = client.pipeline(transaction=len(commands) > 1)
+            for command in commands:
+                # A pipeline collects; only `execute` is awaited.
+                batch.execute_command(*command)
+            answers: _Answers = await batch.execute()
+        self._standing.answered()
+        return answers
+
     def _fault(self, exc: Exception) -> None:
         self._standing.failed(spoken(exc, self._options.server, self._options.timeout))
 
-    def _blocking(self) -> redis.Redis:
-        client = self._client
-        if client is None or client[0] != os.getpid():
+    def _blocking(self) -> _Line[redis.Redis, threading.Semaphore]:
+        known = self._line
+        if known is None or known[0] != os.getpid():
             # A forked child must not speak on its parent's connections.
-            client = self._client = os.getpid(), redis.Redis.from_pool(pool(self._options))
-        return client[1]
+            slots = threading.Semaphore(self._options.connections)
+            known = self._line = os.getpid(), _Line(redis.Redis.from_pool(pool(self._options)), slots)
+        return known[1]
 
-    def _own(self) -> AsyncRedis:
+    def _own(self) -> _Line[AsyncRedis, asyncio.Semaphore]:
         loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None:
-            client = self._clients[loop] = AsyncRedis.from_pool(async_pool(self._options))
-        return client
+        line = self._lines.get(loop)
+        if line is None:
+            slots = asyncio.Semaphore(self._options.connections)
+            line = self._lines[loop] = _Line(AsyncRedis.from_pool(async_pool(self._options)), slots)
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class _Line(Generic[_Client, _Slots]):
+    """Connections, and as many slots: whoever waits for one waits for others of this process, not for Redis."""
+
+    client: _Client
+    slots: _Slots
 
 
 def _task() -> asyncio.Task[object] | None:

@@ -12,6 +12,8 @@ _LOG = logging.getLogger("meshclient")
 # Seconds for which a Redis that failed is left alone: doubled with each failure in a row, up to the limit.
 FIRST_PAUSE = 0.25
 PAUSE_LIMIT = 5.0
+# Seconds without any answer after which even a loop that keeps standing still is no excuse.
+DOUBT_LIMIT = 2.0
 
 
 class Standing:
@@ -35,6 +37,7 @@ class Standing:
         self._clock = clock
         self._pause = FIRST_PAUSE
         self._not_before = 0.0
+        self._doubted: float | None = None
 
     def asks(self, patience: float) -> bool:
         """Whether to put a question now. After a failure one question at a time finds out whether it is back.
@@ -53,10 +56,20 @@ class Standing:
 
     def answered(self) -> None:
         """It has answered."""
+        self._doubted = None
         if self.trouble:
             _LOG.info("responses are kept in %s again", self._source)
             self.trouble = ""
             self._pause = FIRST_PAUSE
+
+    def undecided(self, trouble: str) -> None:
+        """There was no answer, and that may be this process's own fault, which had no time to read it."""
+        now, since = self._clock(), self._doubted
+        if since is None:
+            self._doubted = now
+        elif now - since > DOUBT_LIMIT:
+            self._doubted = None
+            self.failed(trouble)
 
     def failed(self, trouble: str) -> None:
         """It has not, and why."""

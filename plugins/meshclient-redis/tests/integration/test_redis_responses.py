@@ -232,6 +232,44 @@ def test_nothing_secret_lies_in_redis(face: Face, redis_server: Redis, prefix: s
             assert b"neither" not in text
 
 
+@pytest.mark.parametrize("kinds", [(False, True), (True, False)], ids=["private first", "shared first"])
+def test_private_and_shared_caches_find_nothing_of_each_other(
+    face: Face, redis_server: Redis, prefix: str, kinds: tuple[bool, bool]
+) -> None:
+    with Site(numbered("Cache-Control: private, max-age=60" if kinds[1] else FRESH)) as site:
+        one, other = (calling(face, site.url, redis_server, prefix, shared=shared) for shared in kinds)
+        assert [client.get().text for client in (one, other)] == ["1", "2"]
+        assert one.get().extensions["mesh"].cache == "hit"
+
+
+def test_what_one_kind_of_cache_changes_is_changed_for_both(face: Face, redis_server: Redis, prefix: str) -> None:
+    with Site(numbered(FRESH)) as site:
+        private, shared = (calling(face, site.url, redis_server, prefix, shared=shared) for shared in (False, True))
+        assert [client.get().text for client in (private, shared, private, shared)] == ["1", "2", "1", "2"]
+        private.send("POST")
+        assert [client.get().text for client in (private, shared)] == ["4", "5"]
+        shared.send("POST")
+        assert private.get().text == "7"
+
+
+def test_what_was_written_for_another_url_is_not_there(
+    face: Face, redis_server: Redis, prefix: str, client: redis.Redis
+) -> None:
+    with Site(numbered(FRESH)) as site:
+        one = calling(face, site.url, redis_server, prefix)
+        names: list[str] = []
+        for path in ("/a", "/b"):
+            one.get(path)
+            found = {name.decode() for name in client.keys(f"{prefix}:*") if isinstance(name, bytes)}
+            names += sorted(found - set(names), key=len)
+        head, body, other, gone = names
+        client.delete(gone)
+        # Everything of "/a", under the names of "/b".
+        client.copy(head, other, replace=True)
+        client.copy(body, other + body.removeprefix(head))
+        assert one.get("/b").text == "3"
+
+
 def test_each_loop_has_its_own_connections(redis_server: Redis, prefix: str) -> None:
     store = opened(redis_server, prefix)
 

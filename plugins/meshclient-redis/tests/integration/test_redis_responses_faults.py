@@ -18,6 +18,7 @@ from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from servers.faultproxies import FaultProxies
     from servers.redis import Redis
@@ -34,8 +35,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "PAUSE_LIMIT", 0.1)
 
 
-def calling(face: Face, url: str, port: int, options: str = "") -> Kept:
-    uri = f"redis://127.0.0.1:{port}/0?prefix=test-{secrets.token_hex(4)}&timeout=200ms&{options}"
+def calling(face: Face, url: str, port: int, options: str = "", *, scheme: str = "redis") -> Kept:
+    limit = "" if "timeout=" in options else "timeout=200ms&"
+    uri = f"{scheme}://127.0.0.1:{port}/0?prefix=test-{secrets.token_hex(4)}&{limit}{options}"
     return kept(face, url, store=RedisResponseStore(ResolverUri.parse(uri), environ={}))
 
 
@@ -129,20 +131,39 @@ def test_a_redis_that_hangs_holds_up_no_loop(redis_server: Redis) -> None:
         face.end()
 
 
-def test_a_redis_that_drips_holds_up_no_asynchronous_call(redis_server: Redis, fault_proxy: FaultProxies) -> None:
-    face = Face("async")
-    try:
-        proxy = fault_proxy.tcp("127.0.0.1", redis_server.port)
-        with Site(lambda *_: answer(FRESH, body="x" * 2000)) as site:
-            client = calling(face, site.url, proxy.port)
-            assert [client.get().extensions["mesh"].cache for _ in range(2)] == [None, "hit"]
-            # Twenty seconds for the body, none of them without a byte.
-            proxy.set(LinkFault(rate=100))
+@pytest.mark.parametrize("rate", [100.0, 20.0])
+def test_a_redis_that_drips_holds_up_no_call(
+    face: Face, redis_server: Redis, fault_proxy: FaultProxies, rate: float
+) -> None:
+    proxy = fault_proxy.tcp("127.0.0.1", redis_server.port)
+    with Site(lambda *_: answer(FRESH, body="x" * 2000)) as site:
+        client = calling(face, site.url, proxy.port)
+        assert [client.get().extensions["mesh"].cache for _ in range(2)] == [None, "hit"]
+        # Twenty seconds and more for the body, none of them without a byte.
+        proxy.set(LinkFault(rate=rate))
+        begun = time.monotonic()
+        assert client.get().extensions["mesh"].cache is None
+        assert time.monotonic() - begun < LONG
+        assert "did not answer within 200ms" in store_of(client).trouble
+
+
+def test_a_redis_that_drips_over_tls_holds_up_no_call(
+    face: Face, redis_tls: Redis, redis_pems: Path, fault_proxy: FaultProxies
+) -> None:
+    proxy = fault_proxy.tcp("127.0.0.1", redis_tls.tls_port)
+    pems = f"ca_file={redis_pems}/ca.pem&cert_file={redis_pems}/client.pem&key_file={redis_pems}/client.key"
+    with Site(lambda *_: answer(FRESH, body="x" * 2000)) as site:
+        client = calling(face, site.url, proxy.port, f"timeout=1s&{pems}", scheme="rediss")
+        assert [client.get().extensions["mesh"].cache for _ in range(2)] == [None, "hit"]
+        # For an answer, for the handshake of a new connection, and when it is well again as before.
+        for _ in range(2):
+            proxy.set(LinkFault(rate=50.0))
             begun = time.monotonic()
             assert client.get().extensions["mesh"].cache is None
             assert time.monotonic() - begun < LONG
-    finally:
-        face.end()
+            assert "did not answer within 1s" in store_of(client).trouble
+        proxy.clear()
+        eventually_hits(client)
 
 
 def test_a_wrong_password(face: Face, redis_password: Redis) -> None:
