@@ -27,6 +27,7 @@ PLUGIN_INTERFACE = (
     "meshclient.discovery.http_registry",
     "meshclient.discovery.resolver",
     "meshclient.errors",
+    "meshclient.http.caching.shared",
     "meshclient.mesh.circuit_store",
     "meshclient.model",
     "meshclient.registration.registrar",

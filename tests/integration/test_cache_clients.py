@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meshclient.http._async.caching.cache import AsyncCache
+from meshclient.http._sync.caching.cache import Cache
+from meshclient.http.caching.memory import MemoryStore
+from meshclient.http.caching.shelf import Shelf
 from unit.http.cached import Site, answer, numbered
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 
@@ -98,3 +102,35 @@ def test_stale_when_the_service_is_gone(face: Face) -> None:
     gone = face.run(client.get(URL))
     assert (gone.text, mark(gone)) == ("kept", "stale")
     assert len(gone.extensions["mesh"].attempts) == 1
+
+
+def test_a_client_that_is_closed_leaves_the_store_to_the_others(face: Face) -> None:
+    class Counting(MemoryStore):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    store = Counting(2**20)
+    shelf = Shelf("orders", lambda _: None, store)
+
+    async def caches() -> list[int]:
+        closed = []
+        one, other = AsyncCache(shelf), AsyncCache(shelf)
+        for cache in (one, one, other):
+            await cache.aclose()
+            closed.append(store.closed)
+        return closed
+
+    def blocking() -> list[int]:
+        closed = []
+        one, other = Cache(shelf), Cache(shelf)
+        for cache in (one, one, other):
+            cache.close()
+            closed.append(store.closed)
+        return closed
+
+    assert (face.run(caches()) if face.is_async else blocking()) == [0, 0, 1]

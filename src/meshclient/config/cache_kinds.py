@@ -82,7 +82,7 @@ def _fields(value: object) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not _FIELD.fullmatch(name):
             raise ConfigError(f"{shown(name)} is no name of a header field: write one such as 'cdn-cache-control'")
-    return tuple(name.lower() for name in value)
+    return tuple(dict.fromkeys(name.lower() for name in value))
 
 
 def _write_optional(seconds: float | None) -> Written:

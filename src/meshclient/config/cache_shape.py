@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from meshclient.core.caching.policy import IDENTITY
+
 CacheKind = Literal["private", "shared"]
 
 
@@ -30,6 +32,8 @@ class CacheConfig:
         coalesce: whether equal requests that wait for one response are sent once.
         targeted: names of response fields that tell this cache what ``Cache-Control`` tells all, the first that is
             there (RFC 9213), such as ``cdn-cache-control``.
+        identity: names of request fields by which the service tells who asks: what a private cache keeps for one value
+            of them goes to no other, and a shared one believes in no time but the service's own where one is there.
     """
 
     kind: CacheKind = "private"
@@ -42,3 +46,4 @@ class CacheConfig:
     serve_stale: float = 0.0
     coalesce: bool = True
     targeted: tuple[str, ...] = ()
+    identity: tuple[str, ...] = IDENTITY

@@ -188,6 +188,7 @@ _CACHE = Table(
         "serve_stale": cache_kinds.STALENESS,
         "coalesce": kinds.SWITCH,
         "targeted": cache_kinds.FIELDS,
+        "identity": cache_kinds.FIELDS,
     },
     switch=True,
     off=True,

@@ -47,10 +47,20 @@ def test_a_word_is_enough() -> None:
 def test_all_that_a_table_can_say() -> None:
     table = (
         "cache = { kind = 'shared', max_bytes = '1MiB', store = 'redis://127.0.0.1:6379/0', ttl = '30s', "
-        "stale_while_revalidate = 5, stale_if_error = '24h', serve_stale = '10m', coalesce = false, targeted = ['CDN-Cache-Control'] }"
+        "stale_while_revalidate = 5, stale_if_error = '24h', serve_stale = '10m', coalesce = false, "
+        "targeted = ['CDN-Cache-Control'], identity = ['X-User', 'x-user', 'Cookie'] }"
     )
     expected = CacheConfig(
-        "shared", 2**20, "redis://127.0.0.1:6379/0", 30.0, 5.0, 86_400.0, 600.0, False, ("cdn-cache-control",)
+        "shared",
+        2**20,
+        "redis://127.0.0.1:6379/0",
+        30.0,
+        5.0,
+        86_400.0,
+        600.0,
+        False,
+        ("cdn-cache-control",),
+        ("x-user", "cookie"),
     )
     assert orders(table) == expected
     assert orders("cache = { serve_stale = true }") == CacheConfig(serve_stale=86_400.0)
@@ -82,8 +92,12 @@ def test_what_is_shown_can_be_written_into_a_file() -> None:
     first = loaded(text)
     shown = {setting.path: setting.value for setting in first.settings if setting.path.startswith("defaults.cache.")}
     assert shown["defaults.cache.max_bytes"] == "1KB"
-    again = load(environ={}, cwd=NOWHERE, sets=[f"{path}={value}" for path, value in shown.items()])
+    again = load(environ={}, cwd=NOWHERE, sets=[f"{path}={_toml(value)}" for path, value in shown.items()])
     assert again.config.defaults.cache == first.config.defaults.cache
+
+
+def _toml(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,8 @@ def test_a_caller_that_has_it_is_told_so(face: Face) -> None:
 def test_only_what_is_kept(face: Face) -> None:
     with Site(numbered(FRESH)) as site:
         client = kept(face, site.url)
-        assert client.get(cache_control="only-if-cached").status_code == 504
+        for wish in ("only-if-cached", "only-if-cached, no-store"):
+            assert client.get(cache_control=wish).status_code == 504
         assert not site.asked
         client.get()
         assert client.get(cache_control="only-if-cached").text == "1"
@@ -246,3 +247,34 @@ def test_only_routes_with_a_cache_have_one(face: Face) -> None:
     with Site(numbered(FRESH)) as site:
         client = kept(face, site.url, rule=lambda path: own if path.startswith("/kept/") else None)
         assert [client.get(path).text for path in ("/kept/a", "/kept/a", "/b", "/b")] == ["1", "1", "2", "3"]
+
+
+def test_what_a_change_answers_may_stand_for_its_url(face: Face) -> None:
+    """RFC 9110, section 9.3.3."""
+    with Site(numbered(FRESH, "Content-Location: /a")) as site:
+        client = kept(face, site.url)
+        assert client.get("/a").text == "1"
+        assert client.send("POST", "/a").text == "2"
+        assert client.get("/a").text == "2"
+
+
+def test_what_is_not_kept_puts_an_end_to_what_is_older(face: Face) -> None:
+    heads = ["Cache-Control: max-age=60", "Cache-Control: no-store", "Cache-Control: max-age=60"]
+    with Site(lambda _, number: answer(heads[number - 1], body=str(number))) as site:
+        client = kept(face, site.url)
+        assert client.get().text == "1"
+        assert client.get(cache_control="no-cache").text == "2"
+        assert client.get().text == "3"
+
+
+@pytest.mark.parametrize("wish", ["no-store", "no-cache"])
+def test_an_error_and_what_nobody_wants_kept_leave_what_is_older(face: Face, wish: str) -> None:
+    def say(_: Request, number: int) -> bytes:
+        failed = number > 1 and wish == "no-cache"
+        return answer(*([] if failed else [FRESH]), body=str(number), status="503 No" if failed else "200 OK")
+
+    with Site(say) as site:
+        client = kept(face, site.url, service={"retry": False})
+        assert client.get().text == "1"
+        assert client.get(cache_control=wish).text == "2"
+        assert client.get().text == "1"

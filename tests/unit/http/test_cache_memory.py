@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from hypothesis import strategies as st
@@ -185,3 +186,11 @@ def test_from_many_threads() -> None:
         thread.join(20)
     assert wrong == []
     assert store.bytes_used <= 100_000
+
+
+def test_what_tells_variants_apart_counts_too() -> None:
+    store = MemoryStore(2**20)
+    now = time.time()
+    told = Stored(200, (), (("x-user", "x" * 30_000),), now, now, 1)
+    store.put("key", read(told, POLICY), b"x", now + 60)
+    assert store.bytes_used > 30_000

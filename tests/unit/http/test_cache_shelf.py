@@ -18,7 +18,7 @@ from meshclient.http.caching.memory import MemoryStore
 from meshclient.http.caching.shelf import Rule, Shelf
 from meshclient.http.caching.shelves import shelf_of
 from meshclient.http.plain.call import PlainCall
-from unit.http.cached import Kept, Site, answer, kept
+from unit.http.cached import MEGABYTE, Kept, Site, answer, kept
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 from unit.http.rawserver import Request
 
@@ -247,3 +247,14 @@ def test_a_service_has_one_shelf_that_ends_with_it() -> None:
     del mesh, other, orders, users, shelf
     gc.collect()
     assert held() is None
+
+
+def test_what_is_remembered_of_calls_is_bounded() -> None:
+    shelf = Shelf("orders", lambda _: Rule(Policy()), MemoryStore(MEGABYTE))
+    room = shelf.store.max_body // 2  # type: ignore[union-attr]
+    for number in range(2000):
+        assert shelf.fresh(call(f"/{number}", x_filling="x" * 1000)) is None
+        assert shelf.fresh(call(f"/{number}", authorization="x" * 7000)) is None
+        assert sum(len(head) for _, head in shelf._known) <= shelf._known_bytes <= room
+    assert shelf._known
+    assert not any(len(head) > 4096 for _, head in shelf._known)

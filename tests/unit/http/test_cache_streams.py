@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from meshclient.http._sync.caching.download import Download
 from meshclient.http.caching.memory import MemoryStore
 from unit.http.cached import BOUND, Kept, Site, answer, kept
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 from unit.http.rawserver import Connection, RawServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FRESH = "Cache-Control: max-age=60"
 CHUNKED = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -141,3 +142,71 @@ def test_an_empty_body(face: Face) -> None:
         client = kept(face, site.url)
         assert [client.get().content for _ in range(2)] == [b"", b""]
         assert len(site.asked) == 1
+
+
+def test_a_stream_without_an_end_keeps_nobody_waiting(face: Face) -> None:
+    end = threading.Event()
+
+    def events(connection: Connection) -> None:
+        while connection.request() is not None:
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"event"))
+            end.wait(BOUND)
+            connection.send(END)
+
+    with RawServer(events) as server:
+        client = kept(face, server.url)
+        with streaming(client) as first:
+            assert next(face.chunks(first)) == b"event"
+            with streaming(client) as second:
+                assert next(face.chunks(second)) == b"event"
+                assert not end.is_set()
+        end.set()
+
+
+def test_who_comes_after_the_head_of_a_response_that_says_nothing_asks_anew(face: Face) -> None:
+    go_on = threading.Event()
+    whole = answer(body="old")
+
+    def rule(connection: Connection) -> None:
+        while connection.request() is not None:
+            if len(server.requests) > 1:
+                connection.send(answer(body="new"))
+                continue
+            connection.send(whole[:-2])
+            go_on.wait(BOUND)
+            connection.send(whole[-2:])
+
+    with RawServer(rule) as server:
+        client = kept(face, server.url)
+        with streaming(client) as response:
+            pieces = face.chunks(response)
+            assert next(pieces) == b"o"
+            assert client.get().text == "new"
+            go_on.set()
+            assert b"".join(pieces) == b"ld"
+
+
+class Breaking(httpx.SyncByteStream):
+    def __init__(self, error: BaseException) -> None:
+        self.error, self.closed = error, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"first"
+        raise self.error
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError("reset"), KeyboardInterrupt()])
+def test_a_body_that_is_broken_off_is_closed_and_never_whole(error: BaseException) -> None:
+    source, ended = Breaking(error), list[bytes | None]()
+    download = Download(source, 100, ended.append, shared=True)
+    assert download.chunk(0) == b"first"
+    with pytest.raises(type(error)):
+        download.chunk(1)
+    with pytest.raises(httpx.ReadError):
+        download.chunk(1)
+    assert (source.closed, ended, download.body) == (1, [None], None)
+    download.close()
+    assert source.closed == 1

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -198,3 +199,52 @@ def test_who_has_changed_it_does_not_wait_for_what_was_asked_before(face: Face, 
     assert (face.run(tasks()) if face.is_async else blocking()) == ["state 1", "state 3"]
     # What was asked for before the change came after it, and is not kept in the place of what came later.
     assert client.get().text == "state 3"
+
+
+def test_those_with_time_left_ask_anew_when_the_time_of_the_first_is_up_in_the_body(
+    face: Face, gates: list[Gate]
+) -> None:
+    whole = answer(FRESH, body="late")
+    gate = Gate(lambda _: whole[-2:], whole[:-2])
+    gates.append(gate)
+    client = kept(face, gate.server.url)
+
+    def aboard() -> bool:
+        return [flight.waiting for flight in client.cache._flights._flights.values()] == [2]
+
+    def blocking() -> list[Any]:
+        with (
+            ThreadPoolExecutor(1) as threads,
+            meshclient.override(deadline=0.5),
+            client.client.stream("GET", URL) as response,
+        ):
+            second = threads.submit(client.client.get, URL)
+            while not aboard():
+                time.sleep(0.002)
+            try:
+                response.read()
+            except meshclient.DeadlineExceeded as error:
+                gate.open.set()
+                return [error, second.result(BOUND)]
+        return []
+
+    async def streamed() -> list[Any]:
+        async with client.client.stream("GET", URL) as response:
+            # Begun outside of the first one's deadline.
+            second = asyncio.create_task(client.client.get(URL), context=Context())
+            while not aboard():  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.002)
+            try:
+                await response.aread()
+            except meshclient.DeadlineExceeded as error:
+                gate.open.set()
+                return [error, await second]
+        return []
+
+    async def tasks() -> list[Any]:
+        with meshclient.override(deadline=0.5):
+            return await streamed()
+
+    _, second = face.run(tasks()) if face.is_async else blocking()
+    assert second.text == "late"
+    assert gate.asked == 2

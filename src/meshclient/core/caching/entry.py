@@ -56,6 +56,7 @@ class Entry:
         etag: its entity tag, where it has a valid one.
         modified_text: its Last-Modified, where that is a date.
         modified: the same in seconds since 1970.
+        cookies: whether it sets any.
     """
 
     stored: Stored
@@ -68,6 +69,7 @@ class Entry:
     etag: str | None
     modified_text: str | None
     modified: float | None
+    cookies: bool
 
     def age(self, now: float) -> float:
         """Seconds since it was made or validated (RFC 9111, section 4.2.3), never negative."""
@@ -105,6 +107,7 @@ def made(stored: Stored, held: Control, policy: Policy) -> Entry:
         etag=_etag(stored),
         modified_text=modified_text,
         modified=modified,
+        cookies=bool(lines(stored.headers, "set-cookie")),
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _FRACTION = 0.1
 # What nobody promised is not believed for longer than a day.
 _LONGEST = 86400.0
+# By which services usually tell who asks.
+IDENTITY = ("authorization", "cookie", "proxy-authorization", "x-api-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Policy:
         heuristic_limit: but for so many seconds at most.
         identity: request fields, in lower case, that tell the users of a private cache apart: what was stored for one
             value of them is not used for another, unless it is public. One process often calls for many users.
+        routed_by: request fields, in lower case, by which calls are sent to one version of the service or another: all
+            responses vary by them, whatever they say.
     """
 
     shared: bool = False
@@ -36,4 +40,5 @@ class Policy:
     stale_if_unreachable: float = 0.0
     heuristic_fraction: float = _FRACTION
     heuristic_limit: float = _LONGEST
-    identity: tuple[str, ...] = ("authorization", "cookie")
+    identity: tuple[str, ...] = IDENTITY
+    routed_by: tuple[str, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshclient.core.caching import conditions, freshening, invalidation, storing
+from meshclient.core.caching import conditions, directives, freshening, invalidation, storing
 from meshclient.core.caching.answer import Serve, answer
 from meshclient.core.caching.message import combined
+from meshclient.core.caching.reuse import selected
 from meshclient.core.caching.staleness import ERRORS, fallback
 from meshclient.core.caching.vary import matches
 
@@ -63,7 +64,18 @@ def received(arrival: Arrival, question: Validate | None, entries: Sequence[Entr
         return Reception(updates=_told_by_head(arrival, entries, policy))
     new = storing.stored(arrival, policy)
     put = new if new is not None and storing.useful(new, policy) else None
-    return Reception(invalidate=invalidation.invalidated(request, response), put=put, share=new)
+    updates = () if put is not None else _outdated(arrival, entries)
+    return Reception(invalidate=invalidation.invalidated(request, response), updates=updates, put=put, share=new)
+
+
+def _outdated(arrival: Arrival, entries: Sequence[Entry]) -> Updates:
+    """The entry that a response which is not stored shows to be no longer the most recent one (section 4)."""
+    request, status = arrival.request, arrival.response.status
+    # A part, or a condition that did not hold, tells nothing of the whole; nor does an error.
+    if request.method != "GET" or status < 200 or status in storing.PASSING or status in ERRORS:
+        return ()
+    entry = None if directives.of_request(request.fields).no_store else selected(request, entries)
+    return () if entry is None else ((entry, None),)
 
 
 def _confirmed(arrival: Arrival, question: Validate | None, entries: Sequence[Entry], policy: Policy) -> Reception:

@@ -126,11 +126,18 @@ def _refresh(entry: Entry) -> Validate:
     return Validate(entry, conditions.validation(_NOTHING, entry), _ITS_CLIENTS)
 
 
-def joined(request: Request, entry: Entry, now: float) -> Serve | None:
+def joined(request: Request, entry: Entry, now: float, *, waited: bool = True) -> Serve | None:
     """What answers a request that waited while the response of `entry` was fetched for another.
 
     "A response that is stored or storable can be used to satisfy multiple requests" (section 4): a fresh one, and one
-    that says nothing about its freshness, which counts as fresh for as long as it took. None: it has to ask by itself.
+    that says nothing about its freshness, which counts as fresh for as long as it took, unless it sets a cookie, being
+    likely for one user then (section 7.3). None: it has to ask by itself.
+
+    Args:
+        request: one that waited.
+        entry: of the response.
+        now: seconds since 1970.
+        waited: whether it did so before the head of the response was there; else what that says nothing of is too old.
     """
     if request.method != "GET" or not answerable(request) or not matches(entry.stored.variant, request.fields):
         return None
@@ -138,6 +145,5 @@ def joined(request: Request, entry: Entry, now: float) -> Serve | None:
     if wishes.no_store or wishes.no_cache or entry.directives.no_cache:
         return None
     staleness = entry.staleness(now)
-    if _fresh_enough(entry, wishes, now, staleness) or not (entry.stated or entry.strict or entry.lifetime > 0):
-        return answer(request, entry, now)
-    return None
+    silent = waited and not (entry.stated or entry.strict or entry.cookies or entry.lifetime > 0)
+    return answer(request, entry, now) if silent or _fresh_enough(entry, wishes, now, staleness) else None

@@ -26,7 +26,7 @@ _UNSTORED = frozenset(
 # Without these an entry would be read otherwise than its response: they are kept, whoever lists them.
 _KEPT = frozenset({"cache-control", "date", "expires", "last-modified", "vary"})
 # Of these, each is about one request's range or conditions, and nothing for another.
-_PASSING = frozenset({206, 304, 412, 416})
+PASSING = frozenset({206, 304, 412, 416})
 # Statuses that this cache understands, where must-understand asks for it: those of RFC 9110 with no rules for caches,
 # or with rules that are kept here.
 _UNDERSTOOD = frozenset(
@@ -59,11 +59,14 @@ def _for_all(given: Directives) -> bool:
 def storable(request: Request, response: Response, held: Control, policy: Policy) -> bool:
     """Whether the rules allow it to be stored."""
     given = held.directives
-    if response.status < 200 or response.status in _PASSING:
+    if response.status < 200 or response.status in PASSING:
         return False
     if not (allowed(response.status, given, policy) and allowed_by(request, given, policy)):
         return False
     stated = freshness.stated(response, held, policy)
+    if policy.shared and not (stated or _for_all(given) or request.fields.keys().isdisjoint(policy.identity)):
+        # Perhaps made for one user, by a cookie; that others may have it would be said by nobody but the configuration.
+        return False
     if request.method != "GET" and not (stated and _stands_for_its_url(request, response)):
         return False
     return stated or given.public or given.private or response.status in freshness.HEURISTIC
@@ -95,8 +98,9 @@ def variant_of(request: Request, response: Response, given: Directives, policy: 
     names = vary.nominated(response.headers)
     if names is None:
         return None
-    for_anybody = policy.shared or given.public
-    return vary.variant(names if for_anybody else names.union(policy.identity), request.fields)
+    # One that says both is believed in what keeps users apart.
+    for_anybody = policy.shared or (given.public and not given.private)
+    return vary.variant(names.union(policy.routed_by, () if for_anybody else policy.identity), request.fields)
 
 
 def entry_of(arrival: Arrival, variant: Variant, held: Control, policy: Policy) -> Entry:

@@ -20,7 +20,9 @@ Variant = tuple[tuple[str, str | None], ...]
 # A response that varies by more fields than this is not stored: each is compared for each request.
 MOST_FIELDS = 32
 # Never kept as they are, since a store may be read by others.
-_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRET = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-amz-security-token", "x-api-key", "x-auth-token"}
+)
 # Of these, neither the order of the members nor their capitals mean anything (RFC 9110, section 12.5).
 _UNORDERED = frozenset({"accept-charset", "accept-encoding", "accept-language"})
 

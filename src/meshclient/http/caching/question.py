@@ -13,9 +13,11 @@ from meshclient.mesh.naming import SCHEME
 if TYPE_CHECKING:
     from meshclient.core.caching.answer import Validate
 
-# Fields that responses often differ by: until it is known what a URL varies by, only requests alike in all of them
-# wait for one response.
-_TELLING = ("accept", "accept-encoding", "accept-language", "authorization", "cookie", "origin", "x-api-key")
+# Fields of one call alone, by which no service tells callers apart; requests alike in all others wait for one response.
+_NOISE = frozenset(
+    {"b3", "baggage", "traceparent", "tracestate", "x-amzn-trace-id", "x-correlation-id", "x-request-id"}
+)
+_NOISE_OF_B3 = "x-b3-"
 # What makes a request one of its own.
 _OWN = frozenset(
     {
@@ -51,9 +53,17 @@ class Question:
         self.answerable = request.method in ANSWERED
 
     @property
+    def has_content(self) -> bool:
+        """Whether it comes with a body, which the key says nothing of: a search by GET, say."""
+        fields = self.asked.fields
+        return "transfer-encoding" in fields or fields.get("content-length", "0").strip() != "0"
+
+    @property
     def bypasses(self) -> bool:
         """Whether it is one that no cache has a part in."""
-        return not self.answerable or "no-store" in self.asked.fields.get("cache-control", "").lower()
+        wishes = self.asked.fields.get("cache-control", "").lower()
+        # Whoever wants only what is kept is not to be sent on, whatever else it asks.
+        return not self.answerable or ("no-store" in wishes and "only-if-cached" not in wishes)
 
     def key_of(self, url: str) -> str | None:
         """What responses to `url`, of the same origin, are kept under; None where it is none."""
@@ -79,7 +89,10 @@ class Question:
             or b"".join(request.stream)
         ):
             return None
-        telling = tuple(fields.get(name) for name in sorted(varying.union(_TELLING)))
+        # Whoever a service may tell apart by a field, one of its own making perhaps, is not to get another's response.
+        telling = tuple(
+            sorted((name, value) for name, value in fields.items() if name in varying or not _is_noise(name))
+        )
         asked = repr(request.extensions.get("mesh")), repr(request.extensions.get("timeout"))
         return (self.key, since, varying, telling, asked)
 
@@ -105,8 +118,13 @@ class Question:
 
 def key_of(service: str, scheme: str, host: str, target: str) -> str:
     """What responses are kept under: the service and the URL as it sees it, never an endpoint's address."""
-    # Under mesh:// a service is asked what it is asked under http://.
-    return f"{service} {'http' if scheme == SCHEME else scheme}://{host.lower()}{target}"
+    # Under mesh:// a service is asked what it is asked under http://. No host has a line feed: one with a slash in it,
+    # which somebody handed on, fills no other's place.
+    return f"{service} {'http' if scheme == SCHEME else scheme}://{host.lower()}\n{target}"
+
+
+def _is_noise(name: str) -> bool:
+    return name in _NOISE or name.startswith(_NOISE_OF_B3)
 
 
 def _without(request: httpx.Request, names: frozenset[str]) -> list[tuple[bytes, bytes]]:

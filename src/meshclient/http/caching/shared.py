@@ -23,6 +23,8 @@ from meshclient.core.caching.message import Fields
 from meshclient.core.caching.vary import Variant
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.discovery.schemes import load
+from meshclient.http.waiting import async_limit as async_limit  # noqa: PLC0414 - part of the SPI
+from meshclient.http.waiting import async_stood as async_stood  # noqa: PLC0414 - part of the SPI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -16,6 +16,7 @@ from meshclient.http.caching.lookups import Lookups
 from meshclient.http.caching.memory import MemoryStore
 from meshclient.http.caching.question import key_of
 from meshclient.http.caching.shared import open_shared
+from meshclient.http.caching.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
     from meshclient.http.caching.variants import Variants
     from meshclient.http.plain.call import PlainCall
 
-# Heads of requests for which it is remembered what answered them.
-_REMEMBERED = 4096
+# Bytes of heads of requests for which it is remembered what answered them, or that nothing did: beside what is kept,
+# and never more than half of the largest body that is.
+_REMEMBERED = 2 * 2**20
+# The longest of them; with a token, say, that is another each time, it would be remembered in vain.
+_LONGEST = 4096
+# Beside the head and the key, about.
+_KNOWN_COST = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Rule:
     coalesce: bool = True
 
     @classmethod
-    def of(cls, config: CacheConfig, *, coalesce: bool) -> Rule:
+    def of(cls, config: CacheConfig, *, coalesce: bool, routed_by: tuple[str, ...] = ()) -> Rule:
         """The rule that is configured."""
         return cls(
             Policy(
@@ -53,6 +59,8 @@ class Rule:
                 stale_if_error=config.stale_if_error or 0.0,
                 stale_if_unreachable=config.serve_stale,
                 targeted=config.targeted,
+                identity=config.identity,
+                routed_by=routed_by,
             ),
             coalesce,
         )
@@ -71,6 +79,7 @@ class Shelf:
     Attributes:
         lookups: how look-ups have ended.
         changes: made through this process.
+        users: the caches over it.
     """
 
     def __init__(
@@ -88,8 +97,10 @@ class Shelf:
         self.clock = clock
         self.lookups = Lookups()
         self.changes = Changes()
+        self.users = Users()
         self._memory = store if isinstance(store, MemoryStore) else None
         self._known: dict[tuple[str, bytes], Known] = {}
+        self._known_bytes = 0
 
     @classmethod
     def configured(cls, name: str, config: ServiceConfig) -> Shelf | None:
@@ -102,7 +113,10 @@ class Shelf:
         first = own or next(filter(None, routes.values()), None)
         if first is None:
             return None
-        rules = {given: Rule.of(given, coalesce=first.coalesce) for given in (own, *routes.values()) if given}
+        told = _routed_by(config)
+        rules = {
+            given: Rule.of(given, coalesce=first.coalesce, routed_by=told) for given in (own, *routes.values()) if given
+        }
 
         def rule(path: str) -> Rule | None:
             route = config.route(path) if routes else None
@@ -147,13 +161,23 @@ class Shelf:
         # Read first: what changes meanwhile is looked up again.
         version, now = memory.version, self.clock()
         hit = self._found(memory.get(key), _fields(call), now)
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
         until = 0.0 if hit is None else hit.at(now)
-        self._known[call.scheme, call.head] = Known(key, hit, version, until)
+        self._remember(call, Known(key, hit, version, until), min(_REMEMBERED, memory.max_body // 2))
         if hit is not None:
             self.lookups.hit += 1
         return hit
+
+    def _remember(self, call: PlainCall, known: Known, room: int) -> None:
+        name = call.scheme, call.head
+        if name not in self._known:
+            size = len(call.head) + len(known.key) + _KNOWN_COST
+            if size > min(_LONGEST, room):
+                return
+            self._known_bytes += size
+            if self._known_bytes > room:
+                self._known.clear()
+                self._known_bytes = size
+        self._known[name] = known
 
     def _found(self, variants: Variants, fields: Mapping[str, str], now: float) -> Hit | None:
         for place, variant in enumerate(variants.each):
@@ -165,6 +189,13 @@ class Shelf:
                     hit = variants.hits.setdefault(place, Hit(self.service, variant.entry, variant.body))
                 return hit
         return None
+
+
+def _routed_by(config: ServiceConfig) -> tuple[str, ...]:
+    """Request fields that rules of `traffic` look at: nobody whom they send to another version gets this one's."""
+    rules = config.traffic.routes if config.traffic else ()
+    names = {name.lower() for rule in rules for name in rule.headers}
+    return tuple(sorted(names.union("cookie" for rule in rules if rule.cookies)))
 
 
 def _fields(call: PlainCall) -> dict[str, str]:

@@ -43,7 +43,8 @@ class Variant:
         """Bytes of memory, about."""
         stored = self.entry.stored
         fields = sum(2 * (len(name) + len(value)) + FIELD_COST for name, value in stored.headers)
-        return ENTRY_COST + fields + len(self.body or b"")
+        telling = sum(len(name) + len(value or "") + FIELD_COST for name, value in stored.variant)
+        return ENTRY_COST + fields + telling + len(self.body or b"")
 
 
 @dataclass(frozen=True, slots=True)

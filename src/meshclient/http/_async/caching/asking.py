@@ -124,6 +124,9 @@ class AsyncAsking:
         for url in reception.invalidate:
             if (other := self._question.key_of(url)) is not None:
                 self._changes.add(other)
+                if other == key:
+                    # What the change itself answered is not older than it.
+                    self._begun = self._changes.now
                 await self._store.async_delete(other)
         for old, new in reception.updates:
             until = 0.0 if new is None else useful_until(new, self._policy)
@@ -142,13 +145,16 @@ class AsyncAsking:
             await self._keep(reception.put, body if fits else None)
             landing.share = completed(reception.share, len(body)) if fits and reception.share is not None else None
             landing.body = body
-        elif self._fits(response):
+        elif self._fits(response) and (reception.put is not None or "content-length" in response.headers):
             landing.download = AsyncDownload(
                 stream,  # type: ignore[arg-type]
                 self._store.max_body,
                 partial(self._keep, reception.put),
                 shared=self._shared,
             )
+        else:
+            # Of a stream of events, say, there may never be an end to wait for.
+            landing.share = None
 
     def _fits(self, response: httpx.Response) -> bool:
         """Whether the body is not known to be too large."""

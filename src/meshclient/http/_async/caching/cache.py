@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from meshclient.core.caching.vary import label
-from meshclient.http._async.caching.flight import AsyncFlights
+from meshclient.http._async.caching.flight import AsyncFlights, place
 from meshclient.http._async.caching.lookup import AsyncLookup
 from meshclient.http._async.caching.store import AsyncSharedVariants
 from meshclient.http.ambient import AMBIENT, NOTHING
@@ -48,6 +48,7 @@ class AsyncCache:
         self._errands = AsyncErrands()
         self._stores: dict[Policy, AsyncStore] = {}
         self._refreshing: set[tuple[str, str]] = set()
+        shelf.users.add(self, place())
 
     async def send(self, request: httpx.Request, service: MeshService, forward: AsyncForward) -> httpx.Response:
         """The response to `request`; raises what `forward` raises.
@@ -61,6 +62,10 @@ class AsyncCache:
         if rule is None:
             return await forward(request)
         question = Question(request, self.shelf.service)
+        if question.answerable and question.has_content:
+            # Neither answered nor kept: the same URL with another body is another question.
+            self.shelf.lookups.bypass += 1
+            return await forward(request)
         lookup = self._lookup(question, rule, service, forward)
         if question.bypasses:
             self.shelf.lookups.bypass += 1
@@ -71,7 +76,7 @@ class AsyncCache:
         """Wait about a second for what goes on in the background, give up the rest, and all that is under way."""
         await self._errands.aclose()
         await self._flights.aclose()
-        if not isinstance(self.shelf.store, MemoryStore):
+        if self.shelf.users.leave(self):
             await self.shelf.store.aclose()
 
     def _lookup(self, question: Question, rule: Rule, service: MeshService, forward: AsyncForward) -> AsyncLookup:

@@ -6,6 +6,7 @@ it, as fast as they do. It is kept only when it is complete and not too large.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -102,10 +103,18 @@ class AsyncDownload:
             piece = await anext(self._pieces, None)
             if piece is None:
                 await self._source.aclose()
-        except Exception as error:  # noqa: BLE001 - raised again where the body is read
-            self.error = error
+        except BaseException as error:
+            # Whatever stopped the reader, an interrupt too: nobody is to take this for the end.
+            expected = isinstance(error, Exception)
+            self.error = error if isinstance(error, Exception) else httpx.ReadError("its reader was stopped")
             self._open = False
-            await self._over(None)
+            try:
+                with suppress(Exception):
+                    await self._source.aclose()
+            finally:
+                await self._over(None)
+            if not expected:
+                raise
             return
         if piece is None:
             self.body = b"".join(self._chunks) if self._kept else None

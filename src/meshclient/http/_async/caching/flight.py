@@ -108,7 +108,7 @@ class AsyncFlights:
 
         Those of other loops, and of the process that this one was forked from, are not to be waited for.
         """
-        name = (key, *_place())
+        name = (key, *place())
         with self._lock:
             flight = self._flights.get(name)
             first = flight is None
@@ -135,12 +135,13 @@ class AsyncFlights:
 
     async def aclose(self) -> None:
         """End all that are under way on the running loop."""
-        here = _place()
+        here = place()
         for flight in list(self._flights.values()):
             if flight.key[1:] == here:
                 self.forget(flight)
                 await flight.end()
 
 
-def _place() -> tuple[Hashable, ...]:
+def place() -> tuple[Hashable, ...]:
+    """What those have in common who can wait for each other."""
     return (async_here() if async_runs() else None, os.getpid())

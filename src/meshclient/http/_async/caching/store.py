@@ -50,8 +50,15 @@ class AsyncStore(Protocol):
         ...
 
 
+# What private and shared caches are told apart by, whose responses are never each other's.
+_PRIVATE, _SHARED = "private", "shared"
+
+
 class AsyncSharedVariants:
     """The responses of one service or route in a store that processes share.
+
+    What a private cache kept is never found by a shared one on the same store, nor the other way round; and a head
+    that was written for another question than the one it is found under counts as not there.
 
     Args:
         store: where the bytes lie.
@@ -67,14 +74,15 @@ class AsyncSharedVariants:
 
     async def async_get(self, key: str) -> Variants:
         """As `AsyncStore.async_get`."""
-        heads = await self._store.async_heads(digest(key))
+        name = self._name(key)
+        heads = await self._store.async_heads(name)
         if heads is None:
             return UNREACHED
         now = self._clock()
         found = [
             Variant(read(record.stored, self._policy), None, record.until, record)
             for head in heads.values()
-            if (record := decoded(head)) is not None and record.until > now
+            if (record := decoded(head)) is not None and record.until > now and record.token.startswith(name)
         ]
         found.sort(key=lambda variant: variant.entry.date, reverse=True)
         return Variants(tuple(found), key=key) if found else NOTHING
@@ -82,15 +90,16 @@ class AsyncSharedVariants:
     async def async_body(self, key: str, variant: Variant) -> bytes | None:
         """As `AsyncStore.async_body`."""
         record = variant.record
-        body = None if record is None else await self._store.async_body(digest(key), record.token)
+        body = None if record is None else await self._store.async_body(self._name(key), record.token)
         return body if record is not None and body is not None and record.fits(body) else None
 
     async def async_put(self, key: str, entry: Entry, body: bytes, until: float) -> None:
         """As `AsyncStore.async_put`."""
         before = await self.async_get(key)
         if before.reached:
-            # A new token each time, so that no head of one process is ever served with the body of another.
-            record = Record.of(entry.stored, until, token_hex(8), crc32(body))
+            # A new token each time, so that no head of one process is ever served with the body of another. It begins
+            # with what is asked for, which ties the head to its question.
+            record = Record.of(entry.stored, until, self._name(key) + token_hex(8), crc32(body))
             await self._write(key, before, entry, record, body)
 
     async def async_replace(self, key: str, old: Entry, new: Entry | None, until: float) -> None:
@@ -108,7 +117,12 @@ class AsyncSharedVariants:
 
     async def async_delete(self, key: str) -> None:
         """As `AsyncStore.async_delete`."""
-        await self._store.async_delete(digest(key))
+        # Those of both kinds: a URL that was changed is changed for either.
+        for kind in (_PRIVATE, _SHARED):
+            await self._store.async_delete(_named(kind, key))
+
+    def _name(self, key: str) -> str:
+        return _named(_SHARED if self._policy.shared else _PRIVATE, key)
 
     async def _write(self, key: str, before: Variants, new: Entry, record: Record, body: bytes | None) -> None:
         remaining = kept(before.entries, new, MOST_VARIANTS)
@@ -118,9 +132,13 @@ class AsyncSharedVariants:
         fields = {label(each.variant) for each in gone if each is not None} - {field}
         tokens = {each.token for each in gone if each is not None} - {record.token}
         await self._store.async_put(
-            digest(key),
+            self._name(key),
             (field, encoded(record)),
             (record.token, body),
             (max(ends) - now, record.until - now),
             (fields, tokens),
         )
+
+
+def _named(kind: str, key: str) -> str:
+    return digest(f"{kind} {key}")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from meshclient.core.caching.vary import label
-from meshclient.http._sync.caching.flight import Flights
+from meshclient.http._sync.caching.flight import Flights, place
 from meshclient.http._sync.caching.lookup import Lookup
 from meshclient.http._sync.caching.store import SharedVariants
 from meshclient.http.ambient import AMBIENT, NOTHING
@@ -49,6 +49,7 @@ class Cache:
         self._errands = Errands()
         self._stores: dict[Policy, Store] = {}
         self._refreshing: set[tuple[str, str]] = set()
+        shelf.users.add(self, place())
 
     def send(self, request: httpx.Request, service: MeshService, forward: Forward) -> httpx.Response:
         """The response to `request`; raises what `forward` raises.
@@ -62,6 +63,10 @@ class Cache:
         if rule is None:
             return forward(request)
         question = Question(request, self.shelf.service)
+        if question.answerable and question.has_content:
+            # Neither answered nor kept: the same URL with another body is another question.
+            self.shelf.lookups.bypass += 1
+            return forward(request)
         lookup = self._lookup(question, rule, service, forward)
         if question.bypasses:
             self.shelf.lookups.bypass += 1
@@ -72,7 +77,7 @@ class Cache:
         """Wait about a second for what goes on in the background, give up the rest, and all that is under way."""
         self._errands.close()
         self._flights.close()
-        if not isinstance(self.shelf.store, MemoryStore):
+        if self.shelf.users.leave(self):
             self.shelf.store.close()
 
     def _lookup(self, question: Question, rule: Rule, service: MeshService, forward: Forward) -> Lookup:

@@ -7,6 +7,7 @@ it, as fast as they do. It is kept only when it is complete and not too large.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -103,10 +104,18 @@ class Download:
             piece = next(self._pieces, None)
             if piece is None:
                 self._source.close()
-        except Exception as error:  # noqa: BLE001 - raised again where the body is read
-            self.error = error
+        except BaseException as error:
+            # Whatever stopped the reader, an interrupt too: nobody is to take this for the end.
+            expected = isinstance(error, Exception)
+            self.error = error if isinstance(error, Exception) else httpx.ReadError("its reader was stopped")
             self._open = False
-            self._over(None)
+            try:
+                with suppress(Exception):
+                    self._source.close()
+            finally:
+                self._over(None)
+            if not expected:
+                raise
             return
         if piece is None:
             self.body = b"".join(self._chunks) if self._kept else None

@@ -109,7 +109,7 @@ class Flights:
 
         Those of other loops, and of the process that this one was forked from, are not to be waited for.
         """
-        name = (key, *_place())
+        name = (key, *place())
         with self._lock:
             flight = self._flights.get(name)
             first = flight is None
@@ -136,12 +136,13 @@ class Flights:
 
     def close(self) -> None:
         """End all that are under way on the running loop."""
-        here = _place()
+        here = place()
         for flight in list(self._flights.values()):
             if flight.key[1:] == here:
                 self.forget(flight)
                 flight.end()
 
 
-def _place() -> tuple[Hashable, ...]:
+def place() -> tuple[Hashable, ...]:
+    """What those have in common who can wait for each other."""
     return (here() if runs() else None, os.getpid())

@@ -150,6 +150,8 @@ class Lookup:
         if key is None or self._lonely.knows(key, self._service.clock()):
             return self._alone(variants, validate)
         flight, first = self._flights.board(key)
+        # Whoever comes after the head wants what is so now: a body may be read for as long as its reader likes.
+        waited = flight.landing is None
         handed_over = False
         try:
             fetch = partial(self._fly, flight, variants, validate)
@@ -158,7 +160,7 @@ class Lookup:
                     return self._instead(self._late(), variants)
             landing = flight.landing
             if not first:
-                return self._shared(flight, landing, variants, validate)
+                return self._shared(flight, landing, variants, validate, waited=waited)
             flight.claimed = True
             handed_over = landing.download is not None
             return self._own(landing, variants, partial(self._flights.leave, flight))
@@ -177,13 +179,7 @@ class Lookup:
 
     def _asking(self, *, shared: bool, over: Callable[[], None]) -> Asking:
         return Asking(
-            self._question,
-            self._rule.policy,
-            self._store,
-            self._forward,
-            self._shelf,
-            shared=shared,
-            over=over,
+            self._question, self._rule.policy, self._store, self._forward, self._shelf, shared=shared, over=over
         )
 
     def _forward(self, request: httpx.Request) -> httpx.Response:
@@ -212,19 +208,25 @@ class Lookup:
         return response
 
     def _shared(
-        self, flight: Flight, landing: Landing, variants: Variants, validate: Validate | None
+        self,
+        flight: Flight,
+        landing: Landing,
+        variants: Variants,
+        validate: Validate | None,
+        *,
+        waited: bool,
     ) -> httpx.Response | None:
         """What the others get; None: look again."""
-        asked, entry, error = self._question.asked, landing.share, landing.error
-        if isinstance(error, DeadlineExceeded) and self._left() > 0:
-            # The time of the one who asked, not of this one.
+        entry, error = landing.share, landing.error
+        join = partial(joined, self._question.asked, waited=waited)
+        if self._anothers(error):
             return None
         response = landing.response
         failed = 0 if response is None else response.status_code
         if response is not None and failed in ERRORS and landing.serve is not None:
             stale = self._stale(variants, failed, response.extensions.get("mesh"))
             return stale or self._alone(variants, validate)
-        if error is None and (entry is None or joined(asked, entry, self._shelf.clock()) is None):
+        if error is None and (entry is None or join(entry, self._shelf.clock()) is None):
             if entry is None and failed not in ERRORS:
                 self._lonely.add(flight.key[0], self._service.clock())
             self._flights.forget(flight)
@@ -234,15 +236,21 @@ class Lookup:
             if not download.whole(self._left):
                 return self._instead(self._late(), variants)
             body, error = download.body, download.error
+            if self._anothers(error):
+                return None
         if error is not None:
             return self._instead(copied(error, self._question.request), variants)
         if download is not None and entry is not None and body is not None:
             entry = completed(entry, len(body))
-        serve = None if entry is None else joined(asked, entry, self._shelf.clock())
+        serve = None if entry is None else join(entry, self._shelf.clock())
         if body is None or serve is None:
             return self._alone(variants, validate)
         self._shelf.lookups.coalesced += 1
         return served(serve, body, CallReport(self._service.name, cache="coalesced"), self._most)
+
+    def _anothers(self, error: Exception | None) -> bool:
+        """Whether it was the time of the one who asked that was up, not of this one."""
+        return isinstance(error, DeadlineExceeded) and self._left() > 0
 
     def _instead(self, error: Exception, variants: Variants) -> httpx.Response:
         """What is kept, in the place of an error; raises that where there is nothing."""
