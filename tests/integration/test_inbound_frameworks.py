@@ -118,7 +118,7 @@ def test_starlettes_own_ways_of_answering(mesh: meshclient.Mesh) -> None:
 
     async def after() -> None:
         await asyncio.sleep(0.2)
-        done.append("after")
+        done.append(f"until {AMBIENT.get().ends}")
 
     async def own(request: Request, call_next: Any) -> Any:
         answer = await call_next(request)
@@ -137,6 +137,7 @@ def test_starlettes_own_ways_of_answering(mesh: meshclient.Mesh) -> None:
             answer = httpx.get(url, headers={"mesh-timeout": "9S"})
             assert (answer.text, answer.headers["x-own"]) == ("aTrue bTrue cTrue ", "1")
             wait_until(lambda: bool(done), BOUND, "the work after it")
+            assert done == ["until inf"]
             done.clear()
         with httpx.stream("GET", url) as leaving:
             next(leaving.iter_raw())

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from integration.hop import BOUND, asgi_server
 from meshclient.integrations.asgi import MeshMiddleware
+from meshclient.integrations.caller import LISTEN_AFTER
 from servers.process import wait_until
 
 if TYPE_CHECKING:
@@ -149,3 +151,65 @@ def test_a_response_goes_out_part_by_part() -> None:
         assert next(parts) == b"some"
         got.set()
         assert list(parts) == [b"more"]
+
+
+def test_threads_that_nobody_waits_for_keep_their_places() -> None:
+    """A thread cannot be ended: what callers who come and go have at work is bounded all the same."""
+    go_on = threading.Event()
+    at_work: list[int] = []
+    app = FastAPI()
+
+    @app.get("/")
+    def view() -> None:
+        at_work.append(1)
+        go_on.wait(BOUND)
+
+    wrapped = MeshMiddleware(app, disconnect=True, limit=2)
+    with asgi_server(wrapped) as url:
+        for _ in range(4):
+            with suppress(httpx.ReadTimeout):
+                assert httpx.get(url, timeout=2 * LATER).status_code == 503
+        with suppress(httpx.ReadTimeout):
+            assert httpx.get(url, timeout=2 * LATER, headers={"mesh-timeout": "50m"}).status_code == 503
+        assert (len(at_work), wrapped.in_flight) == (2, 2)
+        go_on.set()
+        wait_until(lambda: wrapped.in_flight == 0, BOUND, "the end of their threads")
+        assert httpx.get(url).status_code == 200
+
+
+def test_an_application_that_waits_for_the_end_hears_of_it() -> None:
+    """Also where its response is what ends it, while the middleware listens."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.sleep(2 * LISTEN_AFTER)
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        await send(OK[0])
+        await send(OK[2])
+        await watching
+
+    async def served() -> int:
+        complete = asyncio.Event()
+        messages: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> Message:
+            if messages:
+                return messages.pop()
+            await complete.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message == OK[2]:
+                complete.set()
+
+        wrapped = MeshMiddleware(app, disconnect=True, limit=1)
+        await asyncio.wait_for(wrapped({"type": "http", "path": "/", "method": "GET", "headers": []}, receive, send), 5)
+        return wrapped.in_flight
+
+    assert asyncio.run(served()) == 0

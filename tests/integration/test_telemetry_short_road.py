@@ -131,6 +131,34 @@ def test_opentelemetry_is_told(face: Face, backends: Backends, metrics: Metrics,
     assert heard == {span_id(span) for span in ended if of(span)["http.response.status_code"] == 200}
 
 
+def test_a_span_lasts_as_long_as_the_metric_says(metrics: Metrics, spans: Spans) -> None:
+    """To the head of the response: what its body takes is its reader's time."""
+    body = 0.5
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nso")
+            await writer.drain()
+            await asyncio.sleep(body)
+            writer.write(b"me")
+        writer.close()
+
+    async def call() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with meshclient.AsyncClient(services={"orders": {"endpoints": [url]}}) as client:
+                for _ in range(3):
+                    assert (await client.get("http://orders/")).text == "some"
+
+    asyncio.run(call())
+    ended = spans.ended()
+    lasted = sum((span.end_time or 0) - (span.start_time or 0) for span in ended) / 1e9
+    [point] = [point for name, _, point in metrics.points() if name == "http.client.request.duration"]
+    assert len(ended) == 3
+    assert abs(lasted - point.sum) < body / 2  # type: ignore[union-attr]
+
+
 def test_a_span_around_plain_calls(face: Face, backends: Backends, spans: Spans) -> None:
     (backend,) = backends(1)
     mesh = face.mesh(services={"orders": {"endpoints": [backend.url]}}, telemetry={"spans": "calls"})

@@ -4,8 +4,8 @@
 
 Calls that the application makes with a meshclient client while it serves a request end when its caller gives up, belong
 to the caller's trace, and a request that is itself a repeat is not repeated further down (`meshclient.http.ambient`).
-What the application goes on to do once its response is complete has no deadline, since nobody waits for it; a task that
-it has started before keeps the one it was started with.
+What goes on once the response is complete has no deadline, since nobody waits for it, in whatever task it does; only
+an `override` block that is open then keeps the one it began with, unless it is the block that sends.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class MeshMiddleware:
             elif self._plain and brought.ambient.ends == inf:
                 await self._app(scope, receive, send)
             else:
-                caller = Caller(receive, send, brought.ambient.ends, cancel=self._cancel, disconnect=self._disconnect)
+                caller = Caller(receive, send, brought.ambient, cancel=self._cancel, disconnect=self._disconnect)
                 await self._admit(scope, caller, path, brought.priority)
 
     async def _admit(self, scope: Message, caller: Caller, path: str, priority: str) -> None:

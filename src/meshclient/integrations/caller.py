@@ -6,11 +6,17 @@ Two things end its patience: its deadline, and that it goes away. Then the task 
 A server says that the caller has gone to whoever asks it for the next part of the request, so somebody has to ask. It
 begins after `LISTEN_AFTER`: until then a request costs one timer and no task. Where the application itself waits for
 the next part it hears of it, and decides.
+
+A thread cannot be ended. A framework that serves a request in one (FastAPI's and Starlette's ``def`` views) waits for
+it in a shielded scope of anyio, which does not hold off `asyncio.Task.cancel`: the task would end, its place and
+anyio's own bound on threads be given back, and the thread go on, beside as many more as callers begin and give up.
+Such a task is cancelled once the thread has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 # Seconds; most requests are over by then.
 LISTEN_AFTER = 0.05
+# Seconds between looks whether a thread has ended that is waited for.
+LOOK_AGAIN = 0.05
 GONE = "http.disconnect"
 _LOAD = HEADER.encode()
 
@@ -35,12 +43,12 @@ class Caller:
     Args:
         receive: the server's.
         send: the server's.
-        ends: when the deadline is, on `time.monotonic`; infinity for none.
+        ambient: the request's own, with its deadline.
         cancel: whether it cancels the task.
         disconnect: whether the caller's going does.
 
     Attributes:
-        ends: as given.
+        ends: when the deadline was as the request came, on `time.monotonic`; infinity for none.
         status: of the response, 0 before it has begun.
         gone: whether the caller went away.
         load: value of the load report in the response's head; empty for none.
@@ -48,6 +56,7 @@ class Caller:
 
     __slots__ = (
         "_ahead",
+        "_ambient",
         "_came",
         "_cancel",
         "_cancelled",
@@ -69,12 +78,13 @@ class Caller:
         "status",
     )
 
-    def __init__(self, receive: Receive, send: Send, ends: float, *, cancel: bool, disconnect: bool) -> None:
+    def __init__(self, receive: Receive, send: Send, ambient: Ambient, *, cancel: bool, disconnect: bool) -> None:
         self.status = 0
         self.gone = False
         self.load = b""
         self._receive, self._send = receive, send
-        self.ends, self._cancel, self._disconnect = ends, cancel, disconnect
+        self.ends, self._ambient = ambient.ends, ambient
+        self._cancel, self._disconnect = cancel, disconnect
         self._complete = self._cancelled = self._due = False
         self._deadline: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -119,8 +129,15 @@ class Caller:
         if last:
             self._settle()
             if self.ends < inf:
-                held = AMBIENT.get()
-                AMBIENT.set(Ambient(inf, held.chained, held.options))
+                self._let_go()
+
+    def _let_go(self) -> None:
+        # Frameworks send from one task and go on in another (Starlette's streams and middleware), whose context cannot
+        # be reached; what it holds is this very object, which no other request has.
+        object.__setattr__(self._ambient, "ends", inf)
+        held = AMBIENT.get()
+        if held.ends < inf:
+            AMBIENT.set(Ambient(inf, held.chained, held.options))
 
     async def receive(self) -> Message:
         """As the server's."""
@@ -159,28 +176,50 @@ class Caller:
 
     async def _hear(self) -> None:
         # What is wrong at the server's side the application hears when it asks.
-        with suppress(Exception):
-            whole = False
-            while not self.gone:
-                message = await self._receive()
-                self._ahead.append(message)
-                self._came.set()
-                self.gone = message["type"] == GONE
-                if message.get("more_body") or whole:
-                    # Of a body that nobody reads no more than this part is taken.
-                    break
-                whole = True
-            if self.gone and not self._complete:
-                self._give_up()
-        self._listener = None
-        self._came.set()
+        try:
+            with suppress(Exception):
+                whole = False
+                while not self.gone:
+                    message = await self._receive()
+                    self._ahead.append(message)
+                    self._came.set()
+                    self.gone = message["type"] == GONE
+                    if message.get("more_body") or whole:
+                        # Of a body that nobody reads no more than this part is taken.
+                        break
+                    whole = True
+                if self.gone and not self._complete:
+                    self._give_up()
+        finally:
+            self._listener = None
+            self._came.set()
 
     def _give_up(self) -> None:
-        if not self._cancelled:
-            self._cancelled = True
-            self._task.cancel()
+        if self._cancelled:
+            return
+        if _in_thread(self._task):
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._deadline = self._loop.call_later(LOOK_AGAIN, self._give_up)
+            return
+        self._cancelled = True
+        self._task.cancel()
 
     def _settle(self) -> None:
         for pending in (self._deadline, self._pause, self._listener):
             if pending is not None:
                 pending.cancel()
+        if self._listener is not None:
+            # One that has not begun would not say so itself. Whoever waits for it asks the server from now on.
+            self._listener = None
+            self._came.set()
+
+
+def _in_thread(task: asyncio.Task[object]) -> bool:
+    """Whether `task` waits in a shielded scope of anyio, which has no public way to ask about another task."""
+    states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
+    try:
+        scope = None if states is None else states[task].cancel_scope
+        return scope is not None and bool(scope.shield)
+    except Exception:  # noqa: BLE001 - an anyio that keeps it elsewhere, or has nothing about this task
+        return False

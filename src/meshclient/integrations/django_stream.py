@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
+
+from asgiref.sync import async_to_sync
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, MutableMapping
@@ -26,12 +29,12 @@ class Stream:
     """A body that a thread produces, in the context that this was made in.
 
     Args:
-        parts: the response's.
+        parts: the response's. All of what a coroutine produces is collected first, as Django does under WSGI.
         visit: ended with the body.
     """
 
-    def __init__(self, parts: Iterator[bytes], visit: Visit | None) -> None:
-        self._parts = parts
+    def __init__(self, parts: Iterator[bytes] | AsyncIterator[bytes], visit: Visit | None) -> None:
+        self._parts = _collected(parts) if isinstance(parts, AsyncIterable) else parts
         self._context = copy_context()
         self._visit = visit
 
@@ -45,6 +48,13 @@ class Stream:
         """As the server does, whether the body was read or not."""
         if self._visit is not None:
             self._visit.end()
+
+
+def _collected(parts: AsyncIterable[bytes]) -> Iterator[bytes]:
+    async def collect() -> list[bytes]:
+        return [part async for part in parts]
+
+    yield from async_to_sync(collect)()
 
 
 async def streamed(parts: AsyncIterator[bytes], visit: Visit) -> AsyncIterator[bytes]:

@@ -63,11 +63,14 @@ def init_app(app: Flask, mesh: Mesh | None = None, **options: Any) -> MeshMiddle
 def client() -> Client:
     """The client of the application whose request is being served.
 
-    Raises RuntimeError outside of one, and KeyError where there was no `init_app`.
+    Raises RuntimeError outside of one, and where there was no `init_app`.
     """
     from flask import current_app
 
-    return cast("Client", current_app.extensions[_NAME])
+    found = current_app.extensions.get(_NAME)
+    if found is None:
+        raise RuntimeError("the application has no client: init_app(app, mesh)")
+    return cast("Client", found)
 
 
 def _response(app: Flask) -> Response:

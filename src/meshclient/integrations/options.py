@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, TypedDict
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from meshclient.registration.lease import Lease
 
     Registration = Lease | Callable[[], Lease | None]
+
+_SWITCHES = ("new_trace", "cancel", "disconnect", "trust_priority", "load_report", "probes_first")
 
 
 class InboundOptions(TypedDict, total=False):
@@ -88,15 +90,31 @@ class Inbound:
     lease: Registration | None = None
 
     def __post_init__(self) -> None:
-        if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 1):
+        # They come out of configuration, too, where a type checker sees nothing.
+        for name in _SWITCHES:
+            if not isinstance(found := getattr(self, name), bool):
+                raise ConfigError(f"{name}={found!r}: write True or False")
+        if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
             raise ConfigError(f"limit={self.limit!r} lets nobody in: write at least 1, or None for no limit")
-        if self.max_lag is not None and not 0 < self.max_lag < inf:
+        if self.max_lag is not None and not _seconds(self.max_lag):
             raise ConfigError(f"max_lag={self.max_lag!r}: write seconds above 0, such as 0.2, or None for no limit")
-        if not 0 < self.retry_after < inf:
+        if not _seconds(self.retry_after):
             raise ConfigError(f"retry_after={self.retry_after!r}: write seconds above 0, such as 1")
-        for name, paths in (("critical", self.critical), ("needs", self.needs), ("propagators", self.propagators)):
-            if isinstance(paths, str):
-                raise ConfigError(f"{name}={paths!r}: write a list, such as {name}=[{paths!r}]")
+        self._check_names()
+        if self.mesh is not None and not hasattr(self.mesh, "service"):
+            raise ConfigError(f"mesh={self.mesh!r} is none: write Mesh({self.mesh!r})")
+        if self.lease is not None and not (callable(self.lease) or hasattr(self.lease, "registration")):
+            raise ConfigError(f"lease={self.lease!r} is none: give what mesh.register(...) returns, or what returns it")
+
+    def _check_names(self) -> None:
+        for name, texts in (("critical", self.critical), ("needs", self.needs), ("propagators", self.propagators)):
+            if isinstance(texts, str):
+                raise ConfigError(f"{name}={texts!r}: write a list, such as {name}=[{texts!r}]")
+            if texts is not None and not _texts(texts):
+                raise ConfigError(f"{name}={texts!r}: write a list of texts")
+        for name in ("health", "ready"):
+            if not isinstance(found := getattr(self, name), str):
+                raise ConfigError(f"{name}={found!r} is no path: write one such as '/{name}z', or '' for none")
         for name, path in (("health", self.health), ("ready", self.ready), *(("critical", at) for at in self.critical)):
             if path and not path.startswith("/"):
                 raise ConfigError(f"{name}={path!r} is no path: write one such as '/{path}'")
@@ -128,3 +146,11 @@ class Inbound:
             wrong = "disconnect" if self.disconnect else "max_lag"
             raise ConfigError(f"{wrong} needs an event loop: leave it out for WSGI, or serve the application by ASGI")
         return self
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, Collection) and all(isinstance(each, str) for each in value)

@@ -120,6 +120,9 @@ class MeshMiddleware:
                 body.extend(parts)
             finally:
                 getattr(parts, "close", tuple)()
+            if not head:
+                msg = "the application has not called start_response"
+                raise RuntimeError(msg)
             if not head[0].startswith(f"{ABSENT} "):
                 start_response(*head)
                 return body

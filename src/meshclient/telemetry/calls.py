@@ -225,10 +225,9 @@ class CallMeter:
         # A named tuple is found by a plain one, which costs a tenth.
         found = self._attempts.get(key)
         if found is None:
-            series = AttemptSeries(*key)
             if len(self._attempts) >= MOST:
-                series = series._replace(port=0, version="")
-            found = self._attempts.setdefault(series, Durations(self._lock))
+                key = AttemptSeries(*key)._replace(port=0, version="")
+            found = self._attempts.setdefault(AttemptSeries(*key), Durations(self._lock))
         found.add(seconds)
         if self.panic:
             self.note(PANIC)

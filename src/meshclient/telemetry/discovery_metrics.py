@@ -14,7 +14,7 @@ import os
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
-from weakref import WeakSet, ref
+from weakref import WeakValueDictionary, ref
 
 from meshclient.model.snapshot import Failed
 from meshclient.telemetry.error_type import error_type
@@ -48,7 +48,7 @@ class DiscoveryMetrics:
         # Each key is counted by the one watch of its service, so that no lock is needed.
         self.updates: Counter[tuple[str, ...]] = Counter()
         self.errors: Counter[tuple[str, ...]] = Counter()
-        _COUNTED.add(self)
+        _COUNTED[id(self)] = self
 
     def watches(self, services: Services) -> bool:
         """Whether these are the ones."""
@@ -109,12 +109,15 @@ class DiscoveryMetrics:
             instruments().failed(service, answer)
 
 
-_COUNTED: WeakSet[DiscoveryMetrics] = WeakSet()
+_COUNTED: WeakValueDictionary[int, DiscoveryMetrics] = WeakValueDictionary()
 
 
 def counted(services: Services | None) -> list[DiscoveryMetrics]:
     """What was counted of the lists of one mesh."""
-    return [] if services is None else [lists for lists in list(_COUNTED) if lists.watches(services)]
+    if services is None:
+        return []
+    # As `tally.told` does.
+    return [lists for each in _COUNTED.valuerefs() if (lists := each()) is not None and lists.watches(services)]
 
 
 def _new(latest: tuple[Snapshot, ...], known: tuple[Snapshot, ...]) -> list[Failed]:

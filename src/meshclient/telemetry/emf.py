@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from weakref import ref
 
 from meshclient.discovery.resolver import off_loop
-from meshclient.discovery.runtime.loop import background
+from meshclient.discovery.runtime.loop import background, fork_safe_lock, inherit
 from meshclient.telemetry.calls import CACHE, EJECTION, PANIC, TRANSITION
 from meshclient.telemetry.error_type import CANCELLED
 from meshclient.telemetry.sample import Sample
@@ -119,12 +119,16 @@ class Emf:
         self._samples: dict[str, Sample] = {}
         self._before: dict[tuple[str, str], float] = {}
         self._job: Job | None = None
+        self._lock = fork_safe_lock()
+        inherit(self)
         tally.tap(self._sample)
 
     def flush(self) -> None:
         """Write what has been counted since the last time: a line for each service with anything to tell."""
         now = int(self._clock() * 1000)
-        for service, data in self._data():
+        with self._lock:
+            news = list(self._data())
+        for service, data in news:
             told = document(self._namespace, {DIMENSION: service, **self._dimensions}, data, now)
             self._write(json.dumps(told, separators=(",", ":"), allow_nan=False) + "\n")
 
@@ -141,16 +145,29 @@ class Emf:
         return handled
 
     def start(self, interval: float) -> None:
-        """Write every `interval` seconds, on the thread of discovery, until `stop` or nobody holds this."""
-        if self._job is None:
+        """Write every `interval` seconds, on the thread of discovery, until `stop` or nobody holds this.
+
+        Once it is at work more often changes nothing; after `stop` it begins again. Where the mesh counts nothing,
+        nothing begins.
+        """
+        if self._job is None and self._tally.metrics:
             self._job = background().run(partial(_repeat, ref(self), interval))
 
     def stop(self) -> None:
-        """Write what is left, and no more after that."""
+        """Write what is left, and no more until `start`. Never raises; what cannot be written is logged."""
         job, self._job = self._job, None
         if job is not None:
             background().cancel(job)
-        self.flush()
+        try:
+            self.flush()
+        except Exception:  # noqa: BLE001 - whoever closes a mesh has more to close
+            _LOG.exception("the last metrics cannot be written for CloudWatch")
+
+    def bereave(self) -> None:
+        """In a forked child: what was counted and not yet written is its parent's to tell."""
+        self._before.clear()
+        for sample in self._samples.values():
+            sample.take()
 
     def _sample(self, service: str) -> Callable[[Sequence[float]], None]:
         return self._samples.setdefault(service, Sample(MOST_VALUES)).add
@@ -173,8 +190,7 @@ class Emf:
         for name, count in _counts(service, reading, survey):
             before = self._before.get((service, name), 0.0)
             self._before[service, name] = count
-            # Less than before only in a forked child, which begins anew.
-            yield name, count - before if count >= before else count
+            yield name, count - before
 
 
 def _counts(service: str, reading: Reading, survey: Survey) -> Iterator[tuple[str, float]]:

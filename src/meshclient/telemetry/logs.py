@@ -5,7 +5,8 @@ handler but a `NullHandler`, so that a program which configures no logging is to
 configured here. What a line says in words stands in ``extra`` as well, under the names that spans and metrics use.
 
 What flaps is told `BURST` times in `PAUSE` seconds for each service, endpoint and kind of change; the next line says
-how many like it were left out.
+how many like it were left out. Where more than `MOST` of them change in that time, as a zone that goes, the others are
+told of as one for each service, and where there are as many services again, as one for each kind.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 # Seconds in which so many lines are written about the same thing: there and back twice.
 PAUSE = 10.0
 BURST = 4
-# Things that are remembered; of those beyond, the oldest may be told of sooner.
-MOST = 1024
+# Things that are told apart, and then services and kinds of change; those beyond are told of by their kind alone.
+MOST = 64
 
 _ROOT = "meshclient"
 DISCOVERY = "meshclient.discovery"
@@ -76,6 +77,7 @@ class Log:
     def _pause(self, key: tuple[object, ...]) -> int | None:
         """How many like it were left out before; None for one more."""
         now = self._clock()
+        key = self._place(key, now)
         since, lines, left_out = self._told.get(key, (-inf, 0, 0))
         if now - since < PAUSE:
             full = lines >= BURST
@@ -84,9 +86,23 @@ class Log:
         # As a new one, so that the oldest stand first.
         self._told.pop(key, None)
         self._told[key] = (now, 1, 0)
-        if len(self._told) > MOST:
-            self._told.pop(next(iter(self._told)), None)
         return left_out
+
+    def _place(self, key: tuple[object, ...], now: float) -> tuple[object, ...]:
+        """`key`, or what stands for it where all places are taken by what was told of lately."""
+        for wider, most in ((key, MOST), ((*key[:2], None), 2 * MOST)):
+            if wider in self._told or self._has_room(most, now):
+                return wider
+        return key[0], None, None
+
+    def _has_room(self, most: int, now: float) -> bool:
+        while len(self._told) >= most:
+            # Other threads tell, too: taken out at once.
+            oldest, *_ = tuple(self._told)
+            if now - self._told.get(oldest, (-inf, 0, 0))[0] < PAUSE:
+                return False
+            self._told.pop(oldest, None)
+        return True
 
 
 def quiet() -> None:

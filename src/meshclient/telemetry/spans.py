@@ -11,6 +11,7 @@ would be two CLIENT spans of one request.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from meshclient.telemetry import attributes as at
@@ -238,22 +239,23 @@ class AttemptSpan:
         self._api = api
         self._token = token
 
-    def end(self, outcome: Outcome | None, version: str = "", *, detach: bool = True) -> None:
+    def end(self, outcome: Outcome | None, version: str = "", *, detach: bool = True, late: float = 0.0) -> None:
         """The attempt ended; None for one that was given up.
 
         Args:
             outcome: how.
             version: of HTTP, as ``1.1``, or empty.
             detach: whether this is still where it began: not where a forgotten call is finalised.
+            late: seconds for which it has been over: what metrics call its duration ends with the response's head.
         """
         if detach:
             self._api.detach(self._token)
         try:
-            self._end(outcome, version)
+            self._end(outcome, version, late)
         except Exception:  # noqa: BLE001 - whatever a provider raises, the call has to go on
             self._spans.failed()
 
-    def _end(self, outcome: Outcome | None, version: str) -> None:
+    def _end(self, outcome: Outcome | None, version: str, late: float) -> None:
         span = self._span
         if span.is_recording():
             if outcome is None:
@@ -262,7 +264,7 @@ class AttemptSpan:
                 self._api.told(span, outcome.status or 0, of_outcome(outcome))
             if version:
                 span.set_attribute(at.VERSION, version)
-        span.end()
+        span.end(time.time_ns() - int(late * 1e9) if late > 0 else None)
 
 
 def _tracer_of(provider: TracerProvider) -> Tracer | None:

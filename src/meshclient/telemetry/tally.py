@@ -8,7 +8,7 @@ dropped has counted is told no more.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakSet, ref
+from weakref import WeakValueDictionary, ref
 
 from meshclient.model.events import CircuitChanged, EndpointEjected, PanicChanged
 from meshclient.telemetry.calls import EJECTION, TRANSITION, CallMeter
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_SERVICES = 1000
 OTHER_SERVICE = "_OTHER"
 
-_TALLIES: WeakSet[Tally] = WeakSet()
+_TALLIES: WeakValueDictionary[int, Tally] = WeakValueDictionary()
 
 
 class Tally:
@@ -58,7 +58,7 @@ class Tally:
         self._tap: Callable[[str], Callable[[Sequence[float]], None]] | None = None
         self.meters: dict[str, CallMeter] = {}
         if metrics:
-            _TALLIES.add(self)
+            _TALLIES[id(self)] = self
 
     @property
     def services(self) -> Services | None:
@@ -110,4 +110,5 @@ class Tally:
 
 def told() -> list[Tally]:
     """Those of this process."""
-    return list(_TALLIES)
+    # At once: another thread may make one meanwhile, which no iteration survives.
+    return [tally for each in _TALLIES.valuerefs() if (tally := each()) is not None]

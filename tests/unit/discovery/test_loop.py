@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import wait as wait_for_all
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_job_after_the_last_starts_it_again() -> None:
         runner.cancel(job)
         assert ended(job)
     assert job.ended.exception() is None
+
+
+def test_a_job_is_no_part_of_the_request_that_happens_to_begin_it() -> None:
+    request = ContextVar("request", default="none")
+    seen: list[str] = []
+
+    async def note() -> None:
+        seen.append(request.get())
+
+    runner = BackgroundLoop()
+    token = request.set("the first")
+    assert ended(runner.run(note))
+    request.reset(token)
+    assert seen == ["none"]
 
 
 def test_all_jobs_run_on_the_same_thread() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import re
 import threading
@@ -218,6 +219,66 @@ def test_a_pipe_that_nobody_reads_ends_it_with_a_word(caplog: pytest.LogCaptureF
     assert emf._job is not None
     emf._job.ended.result(10)
     assert [record.message for record in caplog.records] == ["metrics cannot be written for CloudWatch any more"]
+
+
+def test_a_mesh_is_closed_whatever_becomes_of_the_pipe_and_may_begin_anew(caplog: pytest.LogCaptureFixture) -> None:
+    broken = True
+    came = threading.Event()
+
+    def write(line: str) -> None:
+        if broken:
+            raise BrokenPipeError(line)
+        came.set()
+
+    tally = Tally()
+    emf = Emf(tally, write=write)
+    emf.start(60.0)
+    tally.meter("orders").called("GET", 200, 0.1)  # type: ignore[union-attr]
+    emf.stop()
+    assert [record.message for record in caplog.records] == ["the last metrics cannot be written for CloudWatch"]
+    broken = False
+    tally.meter("orders").called("GET", 200, 0.1)  # type: ignore[union-attr]
+    emf.start(0.01)
+    assert came.wait(10)
+    emf.stop()
+
+
+def test_where_nothing_is_counted_nothing_is_written() -> None:
+    lines: list[str] = []
+    emf = Emf(Tally(metrics=False), write=lines.append)
+    emf.start(0.01)
+    assert emf._job is None
+    assert emf.flushing(lambda: "done")() == "done"
+    emf.stop()
+    assert lines == []
+
+
+def test_a_forked_child_tells_of_its_own_calls_alone() -> None:
+    written = Written()
+    for _ in range(3):
+        written.meter().called("GET", 200, 1.0)
+    written.flushed()
+    for _ in range(4):
+        written.meter().called("GET", 200, 1.0)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # More than its parent had told, which is no reason to subtract that.
+            for _ in range(5):
+                written.meter().called("GET", 200, 2.0)
+            os.write(write, json.dumps(written.flushed()).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        [document] = json.load(pipe)
+    assert document["meshclient.client.call.count"] == 5
+    assert document["meshclient.client.call.duration"] == [2.0] * 5
+    [document] = written.flushed()
+    assert document["meshclient.client.call.count"] == 4
+    assert document["meshclient.client.call.duration"] == [1.0] * 4
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from meshclient.telemetry.calls import CallMeter
 from meshclient.telemetry.course import Course
 from meshclient.telemetry.distribution import SECONDS
 from meshclient.telemetry.providers import meter_provider, tracer_provider
+from meshclient.telemetry.series import MOST
 from meshclient.telemetry.spans import AttemptSpans
 from telemetered import Metrics, metered, traced
 
@@ -46,6 +47,14 @@ def test_buckets_are_those_of_the_conventions(metrics: Metrics) -> None:
     assert bounds["http.client.request.duration"] == SECONDS
     assert bounds["meshclient.client.call.duration"] == SECONDS
     assert SECONDS == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+def test_it_is_told_of_no_more_series_than_there_are(metrics: Metrics) -> None:
+    meter = CallMeter("orders")
+    for number in range(MOST + 10):
+        meter.attempted("GET", classify_status(503), 0.01, 1024 + number)
+    told = [labels for name, labels, _ in metrics.points() if name == "http.client.request.duration"]
+    assert len(told) == MOST + 1
 
 
 def test_units_are_those_of_the_conventions(metrics: Metrics) -> None:

@@ -217,10 +217,33 @@ def test_what_flaps_is_told_a_few_times_and_then_counted(seen: pytest.LogCapture
 
 
 def test_what_is_remembered_is_bounded(seen: pytest.LogCaptureFixture) -> None:
-    log = Log(ManualClock(100.0))
-    for number in range(2 * logs.MOST):
+    clock = ManualClock(100.0)
+    log = Log(clock)
+    for number in range(4 * logs.MOST):
         log.heard(events.RegistryRecovered(f"s{number}", "fake://", 1.0))
-    assert len(log._told) <= logs.MOST
+    assert len(log._told) == 2 * logs.MOST + 1
+    assert len(seen.records) == 2 * logs.MOST + BURST
+    clock.advance(PAUSE)
+    log.heard(events.RegistryRecovered("s", "fake://", 1.0))
+    assert len(log._told) <= 2 * logs.MOST
+
+
+def test_a_zone_that_flaps_is_no_flood(seen: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock(100.0)
+    log = Log(clock)
+    fleet = [Endpoint(f"10.0.{number // 250}.{number % 250}", 80) for number in range(3000)]
+    for _ in range(3):
+        for endpoint in fleet:
+            log.heard(events.EndpointEjected("orders", endpoint, 5, 5.0))
+        clock.advance(1.0)
+    # Each of the first ones each time, and as much again of all others together.
+    assert len(seen.records) == 3 * logs.MOST + BURST
+    seen.clear()
+    log.heard(events.EndpointEjected("users", HERE, 5, 5.0))
+    assert len(seen.records) == 1
+    clock.advance(PAUSE)
+    log.heard(events.EndpointEjected("orders", fleet[-1], 5, 5.0))
+    assert len(seen.records) == 2
 
 
 def test_nothing_is_written_unless_somebody_listens() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -11,8 +14,10 @@ import pytest
 
 from collected import until
 from meshclient import Endpoint, Mesh
+from meshclient.mesh.roster import Roster
 from meshclient.model import events
 from meshclient.telemetry import tally as tallies
+from meshclient.telemetry.discovery_metrics import DiscoveryMetrics, counted
 from meshclient.telemetry.prometheus import exposition
 from meshclient.telemetry.survey import Survey
 from meshclient.telemetry.tally import MOST_SERVICES, Tally
@@ -41,6 +46,29 @@ def scraped(name: str) -> dict[tuple[str, ...], float]:
         for sample in family.samples
         if sample.name == name
     }
+
+
+def test_meshes_are_made_while_others_are_told_of() -> None:
+    over = threading.Event()
+    roster = Roster(None, sweeps=False)
+    made: deque[tuple[Tally, DiscoveryMetrics]] = deque(maxlen=50)
+
+    def make() -> None:
+        while not over.is_set():
+            made.append((Tally(), DiscoveryMetrics(roster)))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for _ in range(3000):
+            tallies.told()
+            counted(roster)
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(before)
 
 
 def test_a_service_has_one_meter_for_good() -> None:

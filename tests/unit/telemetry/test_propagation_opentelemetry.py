@@ -155,6 +155,36 @@ def test_a_span_that_fails_costs_no_call(caplog: pytest.LogCaptureFixture, monke
     assert len(caplog.records) == 1
 
 
+def test_nor_does_a_span_that_is_half_one(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Half(SpanContext):
+        trace_state = None  # type: ignore[assignment]
+
+    monkeypatch.setattr(active._Trouble, "told", False)
+    half = NonRecordingSpan(Half(int(TRACE_ID, 16), int(SPAN_ID, 16), is_remote=False))
+    with using(SERVED), trace.use_span(half, record_exception=False):
+        assert active_span() is not None
+        assert Outbound(["tracecontext"]).lines()[1] == SERVED.trace_id
+        assert Outbound(["tracecontext"]).headers()[1] == SERVED.trace_id
+    assert len(caplog.records) == 1
+
+
+def test_what_the_call_says_itself_is_asked_only_where_others_write_beside(textmap: None) -> None:
+    asked: list[str] = []
+
+    def given() -> dict[str, str]:
+        asked.append("asked")
+        return {"X-Own": "mine"}
+
+    propagate.set_global_textmap(Own())
+    outbound = Outbound(["tracecontext"])
+    with trace.use_span(OPEN):
+        assert b"x-own" in outbound.lines()[0]
+        assert b"x-own" not in outbound.lines("", given)[0]
+    assert asked == ["asked"]
+    outbound.lines("", given)
+    assert asked == ["asked"]
+
+
 @pytest.mark.parametrize(
     ("sampled", "sampler", "recorded"),
     [

@@ -152,8 +152,8 @@ def test_lines_are_prepared_once_for_each_service() -> None:
     with using(context):
         for outbound in (one, one, two, one):
             outbound.lines()
-    assert set(context.prepared) == {one, two}
-    context.prepared[two] = "x: \0\r\n"
+    assert set(context.prepared) == {"tracecontext xray", "xray"}
+    context.prepared["xray"] = "x: \0\r\n"
     with using(context):
         lines, _, span_id = two.lines()
     assert lines == f"x: {span_id}\r\n".encode()
@@ -199,6 +199,14 @@ def test_a_part_of_what_a_format_says_is_not_completed_by_another_trace() -> Non
     assert [name for name, _ in headers] == ["X-Amzn-Trace-Id"]
 
 
+def test_a_trace_of_the_call_s_own_without_a_span_is_the_trace_of_all_formats() -> None:
+    root = f"Root=1-{'4' * 8}-{'4' * 24}"
+    with using(SERVED):
+        headers, trace_id, span_id = Outbound(USUAL).headers(given={"X-Amzn-Trace-Id": root})
+    assert headers == [("traceparent", f"00-{'4' * 32}-{span_id}-00")]
+    assert trace_id == "4" * 32
+
+
 def test_the_headers_that_are_looked_for() -> None:
     assert Outbound(USUAL).fields == {"traceparent", "tracestate", "x-amzn-trace-id"}
 
@@ -211,5 +219,6 @@ class Zeros:
 def test_ids_are_valid_whatever_is_drawn() -> None:
     lines, trace_id, span_id = Outbound(USUAL, random=Zeros()).lines()
     assert (trace_id, span_id) == ("0" * 31 + "1", "0" * 15 + "1")
-    assert extract_any(said(lines)) == TraceContext(trace_id, span_id, sampled=False, random=True)
+    # Nobody has decided, which W3C's header alone could not say.
+    assert extract_any(said(lines)) == TraceContext(trace_id, span_id, random=True)
     assert Outbound(USUAL, random=Zeros()).headers()[1:] == (trace_id, span_id)

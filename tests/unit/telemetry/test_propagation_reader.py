@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -175,6 +176,33 @@ def test_a_child_has_the_span_above_it_where_somebody_knows_that_one() -> None:
     assert context.child().span_id not in (SPAN, context.child().span_id)
     made = TraceContext(ONE, SPAN, known=False)
     assert made.child(OTHER) == TraceContext(ONE, OTHER)
+
+
+@pytest.mark.parametrize("names", [("tracecontext", "xray"), ("xray", "tracecontext"), ("tracecontext", "b3", "xray")])
+@pytest.mark.parametrize("sampled", [None, True, False])
+def test_a_decision_that_is_open_stays_open_from_hop_to_hop(names: tuple[str, ...], sampled: bool | None) -> None:
+    context: TraceContext | None = TraceContext("4" * 32, "5" * 16, sampled)
+    for _ in range(3):
+        assert context is not None
+        child = context.child()
+        context = extract_any([header for name in names for header in get(name).inject(child)], names)
+    assert context is not None
+    assert context.sampled is sampled
+
+
+def test_another_span_s_open_decision_opens_none() -> None:
+    parent = f"00-{'4' * 32}-{'5' * 16}-00"
+    root = f"Root=1-{'4' * 8}-{'4' * 24}"
+    for tail, sampled in (("", False), (f";Parent={'6' * 16}", False), (f";Parent={'5' * 16}", None)):
+        found = extract_any({"traceparent": parent, "X-Amzn-Trace-Id": root + tail})
+        assert found is not None
+        assert found.sampled is sampled
+
+
+@pytest.mark.parametrize("value", [None, 5, ["x"]])
+def test_what_is_no_text_counts_as_not_there(value: Any) -> None:
+    assert extract_any({"traceparent": value}) is None
+    assert get("xray").extract({"X-Amzn-Trace-Id": value}) is None
 
 
 class Zeros:

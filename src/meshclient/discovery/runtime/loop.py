@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -97,7 +98,8 @@ class BackgroundLoop:
         self._loop.call_soon_threadsafe(self._begin, job)
 
     def _begin(self, job: Job) -> None:
-        job.task = asyncio.get_running_loop().create_task(job.begin())
+        # It outlives the request that happens to begin it, whose trace and deadline are not its own.
+        job.task = asyncio.get_running_loop().create_task(job.begin(), context=Context())
         job.task.add_done_callback(lambda task: self._end(job, task))
 
     def _cancel(self, job: Job) -> None:

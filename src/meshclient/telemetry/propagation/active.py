@@ -43,8 +43,16 @@ def active_span() -> SpanContext | None:
         return None
 
 
-def as_context(span: SpanContext, beside: TraceContext | None) -> TraceContext:
-    """The place in the trace that `span` is, with what headers said `beside` the trace."""
+def as_context(span: SpanContext, beside: TraceContext | None) -> TraceContext | None:
+    """The place in the trace that `span` is, with what headers said `beside` the trace; None where it is none."""
+    try:
+        return _as_context(span, beside)
+    except Exception:  # noqa: BLE001 - as above
+        _failed()
+        return None
+
+
+def _as_context(span: SpanContext, beside: TraceContext | None) -> TraceContext:
     return TraceContext(
         f"{span.trace_id:032x}",
         f"{span.span_id:016x}",

@@ -16,7 +16,9 @@ def gathered(headers: Headers, names: Collection[str]) -> dict[str, list[str]]:
         key = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
         if key in names:
             text = value.decode("latin-1") if isinstance(value, bytes) else value
-            found.setdefault(key, []).append(text.strip(" \t"))
+            # Messages of queues have attributes of other types.
+            if isinstance(text, str):
+                found.setdefault(key, []).append(text.strip(" \t"))
     return found
 
 

@@ -60,8 +60,8 @@ class TraceContext:
     correlation_id: str | None = None
     xray: tuple[tuple[str, str], ...] = ()
     known: bool = True
-    # What `outbound` made of it, by whom it was made: a service is called more than once for one request.
-    prepared: dict[object, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # What `outbound` made of it, by the names of the formats: services are called more than once for one request.
+    prepared: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_trace_id(self.trace_id):

@@ -27,7 +27,7 @@ from meshclient.telemetry.propagation.request_id import as_uuid
 from meshclient.telemetry.propagation.trace_context import TRACEPARENT, TRACESTATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 # Where the ids go. No header has such characters.
 _SPAN, _TRACE, _ROOT, _UUID = "\0", "\1", "\2", "\3"
@@ -51,11 +51,13 @@ class Outbound:
     Raises ConfigError for an unknown name.
     """
 
-    __slots__ = ("_bits", "_formats", "_new", "_random", "_reader", "_sampled", "_text", "_uuid", "fields")
+    __slots__ = ("_bits", "_formats", "_key", "_new", "_random", "_reader", "_sampled", "_text", "_uuid", "fields")
 
     def __init__(self, names: Iterable[str], *, new_traces: str = "undecided", random: Randomness = IDS) -> None:
         names = tuple(names)
         self._formats = [get(name) for name in names]
+        # Not itself: a context that lasts would keep all that ever said it.
+        self._key = " ".join(names)
         # Those of a new trace.
         self._new = [each for each in self._formats if each is _UNTRACED or new_traces != "none"]
         self._reader = Reader(names)
@@ -66,19 +68,21 @@ class Outbound:
         self._text = self._blank()
         self._uuid = _UUID in self._text
 
-    def lines(self, trace_id: str = "") -> tuple[bytes, str, str]:
+    def lines(self, trace_id: str = "", given: Callable[[], Mapping[str, str]] | None = None) -> tuple[bytes, str, str]:
         """The header lines of one attempt, the id of its trace, and that of its span, which is a new one each time.
 
         Args:
             trace_id: what an earlier attempt of this call has got; a new trace is begun where there is none.
+            given: says the headers that the request has already, none of them one of `fields`; asked only where
+                OpenTelemetry's global propagators write beside.
         """
         if _OPENTELEMETRY in _MODULES and active_span() is not None:
-            headers, trace_id, span_id = self.headers(trace_id)
+            headers, trace_id, span_id = self.headers(trace_id, given() if given else None)
             return _joined(headers).encode("latin-1"), trace_id, span_id
         context = TRACE.get()
         span_id = (self._bits(64) or 1).to_bytes(8).hex()
         if context is not None:
-            text = context.prepared.get(self) or self._prepare(context)
+            text = context.prepared.get(self._key) or self._prepare(context)
             return text.replace(_SPAN, span_id).encode("latin-1"), context.trace_id, span_id
         if not trace_id:
             trace_id = (self._bits(128) or 1).to_bytes(16).hex()
@@ -98,12 +102,12 @@ class Outbound:
                 is said in the other formats too.
         """
         present = {name.lower() for name in given} if given else set[str]()
-        own = self._reader.extract(given) if given and present & self.fields else None
+        own = self._reader.extract_trace(given) if given and present & self.fields else None
         formats, written = self._formats, list[tuple[str, str]]()
-        if own is not None and own.known:
+        if own is not None:
             context = own
-        elif (span := active_span()) is not None:
-            context = as_context(span, TRACE.get())
+        elif (span := active_span()) is not None and (found := as_context(span, TRACE.get())) is not None:
+            context = found
             written = _missing(global_headers(), present) if formats else written
         elif (served := TRACE.get()) is not None:
             context = served.child(new_span_id(self._random))
@@ -126,7 +130,7 @@ class Outbound:
         span_id = new_span_id()
         child = context.child(span_id)
         lines = _joined([header for each in self._formats for header in each.inject(child)])
-        text = context.prepared[self] = lines.replace(span_id, _SPAN)
+        text = context.prepared[self._key] = lines.replace(span_id, _SPAN)
         return text
 
     def _blank(self) -> str:

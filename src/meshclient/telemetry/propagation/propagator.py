@@ -19,7 +19,11 @@ Fields: TypeAlias = Mapping[str, list[str]]
 # Not frozen: it is made for every request that comes, and nobody keeps it.
 @dataclass(slots=True)
 class Finding:
-    """What the headers of one format say, which may be less than a whole context; the fields are those of that."""
+    """What the headers of one format say, which may be less than a whole context; the fields are those of that.
+
+    Attributes:
+        undecidable: whether an open decision looks like a negative one in that format.
+    """
 
     trace_id: str = ""
     span_id: str = ""
@@ -32,6 +36,7 @@ class Finding:
     request_id: str | None = None
     correlation_id: str | None = None
     xray: tuple[tuple[str, str], ...] = ()
+    undecidable: bool = False
 
 
 class Propagator(Protocol):

@@ -55,6 +55,15 @@ class Reader:
         Args:
             fields: the values under each lower-case name, without white space around them.
         """
+        found = self._find(fields)
+        return None if found is None else completed(found)
+
+    def extract_trace(self, headers: Headers) -> TraceContext | None:
+        """As `extract`, and None as well where no trace is named."""
+        found = self._find(gathered(headers, self.fields))
+        return completed(found) if found is not None and found.trace_id else None
+
+    def _find(self, fields: Fields) -> Finding | None:
         places = {place for name in fields if (place := self._places.get(name)) is not None}
         findings = [found for place in sorted(places) if (found := self._formats[place].read(fields)) is not None]
         if not findings:
@@ -65,7 +74,7 @@ class Reader:
             first, *rest = sorted(findings, key=_rank)
             for other in rest:
                 _join(first, other)
-        return completed(first)
+        return first
 
 
 def extract_any(headers: Headers, names: Iterable[str] = NAMES) -> TraceContext | None:
@@ -93,10 +102,18 @@ def _join(first: Finding, other: Finding) -> None:
     first.xray = first.xray or other.xray
     if other.trace_id and other.trace_id != first.trace_id:
         return
-    if first.sampled is None:
+    if other.span_id == first.span_id and None in {first.sampled, other.sampled} and _zero(first, other):
+        # Whoever wrote both says by the one that nobody has decided, which the other cannot say.
+        first.sampled = None
+    elif first.sampled is None:
         first.sampled = other.sampled
     first.random = first.random or other.random
     first.debug = first.debug or other.debug
     first.state = first.state or other.state
     if other.span_id == first.span_id:
         first.parent_id = first.parent_id or other.parent_id
+
+
+def _zero(*findings: Finding) -> bool:
+    """Whether one of them has a negative decision that may be an open one."""
+    return any(each.undecidable and each.sampled is False for each in findings)

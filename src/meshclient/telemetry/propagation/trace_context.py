@@ -46,6 +46,7 @@ class TraceContextPropagator:
             span_id,
             bool(bits & SAMPLED),
             random=bool(bits & RANDOM),
+            undecidable=True,
             state=read_state(fields[TRACESTATE]) if TRACESTATE in fields else (),
         )
 
