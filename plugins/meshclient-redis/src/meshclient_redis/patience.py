@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from meshclient.http.waiting import async_limit, async_stood
+from meshclient.http.caching.shared import async_limit, async_stood
 from meshclient_redis.pools import STEP
 
 if TYPE_CHECKING:
