@@ -12,7 +12,7 @@ import pytest
 
 import meshclient
 from unit.http.face import Face, face_fixture, pending, statuses  # noqa: F401 - a fixture
-from unit.http.rawserver import OK, Connection, RawServer, always
+from unit.http.rawserver import Connection, RawServer
 
 if TYPE_CHECKING:
     from servers.backend import Backends
@@ -96,13 +96,14 @@ def test_a_body_that_stands_still_meets_the_callers_read_timeout(face: Face) -> 
 
 
 def test_a_forgotten_response_gives_the_endpoint_back(face: Face) -> None:
-    with RawServer(always(OK)) as server:
+    with RawServer(half) as server:
         client = face.orders(server.url)
         response: Any = face.run(client.send(client.build_request("GET", "http://orders/"), stream=True))
         assert pending(client) == 1
         del response
         gc.collect()
-        face.run(client.get("http://orders/"))
+        with face.stream(client, "GET", "http://orders/"):
+            assert pending(client) == 1
         assert pending(client) == 0
 
 

@@ -200,7 +200,7 @@ class BackgroundWatch:
 
     def refresh(self) -> None:
         """Let the resolver know that calls fail here, at most once in `HINT_GAP` seconds; from any thread."""
-        if (now := self._clock()) - self._hinted < HINT_GAP:
+        if self._ended or (now := self._clock()) - self._hinted < HINT_GAP:
             return
         self._hinted = now
         self._loop.call(partial(hint, self._resolver, self._name))
