@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
 from hypothesis import event, given
+from hypothesis import strategies as st
 
 from meshclient.http.plain.request import PlainRequests
 from unit.http.plain.roads import Answer, facts, outcome, road, short
@@ -63,6 +65,33 @@ def test_what_a_call_says_of_itself_is_what_its_request_says(call: dict[str, Any
         assert found is not None
         assert found.decode(request.headers.encoding) == request.headers[each]
     assert made.header(b"x-none") is None
+
+
+names = st.lists(
+    st.sampled_from(["X-A", "x-a", "accept", "content-type", "X%b", "host", "te", b"x-b", "x-\xe4"]), unique=True
+)
+values = st.sampled_from(["", "1", "a b", " a", "a\nb", "a\r\nb", "%s", "\xe4", "\0", b"bytes", 1])
+
+
+@given(names, st.lists(values, min_size=24, max_size=24))
+def test_names_that_were_seen_before_are_written_the_same_way(given_names: list[Any], given_values: list[Any]) -> None:
+    """Calls with the same names take a step less from the second one on."""
+    judge, ours = road(headers={"X-Own": "100%"}), road(headers={"X-Own": "100%"})
+    plain = PlainRequests(ours.client)
+    for turn in range(3):
+        headers = dict(zip(given_names, given_values[turn * 8 :], strict=False))
+        try:
+            wanted = judge.client.build_request("GET", "http://orders/", headers=headers).headers.raw
+        except (TypeError, ValueError):
+            assert plain.prepare("GET", "http://orders/", headers=headers) is None
+            continue
+        made = plain.prepare("GET", "http://orders/", headers=headers)
+        if all(type(value) is str and re.fullmatch(r"\w*", value, re.ASCII) for value in headers.values()):
+            assert made is not None or not {"te", "x-\xe4"}.isdisjoint(headers)
+        if made is not None:
+            assert made.headers == wanted
+            assert not re.search(rb"\n|\r(?!\n)", made.head.replace(b"\r\n", b""))
+            assert made.head.count(b"\r\n") == 1 + len(wanted)
 
 
 @given(document)

@@ -231,13 +231,18 @@ def test_who_seeds_the_generator_of_all_does_not_seed_that_of_ids() -> None:
 FORKED = """
 import os
 from meshclient.telemetry.propagation.identifiers import new_trace_id
+from meshclient.telemetry.propagation.outbound import STOCK, Outbound
 new_trace_id()
+outbound = Outbound(["tracecontext"])
+outbound.lines()
 read, write = os.pipe()
 if os.fork() == 0:
-    os.write(write, new_trace_id().encode())
+    os.write(write, new_trace_id().encode() + b"".join(outbound.lines()[1].encode() for _ in range(STOCK)))
     os._exit(0)
 os.wait()
-print(os.read(read, 32).decode() != new_trace_id())
+said = os.read(read, 32 * (STOCK + 1)).decode()
+childs = {said[at : at + 32] for at in range(0, len(said), 32)}
+print(len(childs) == STOCK + 1 and childs.isdisjoint([new_trace_id(), *(outbound.lines()[1] for _ in range(STOCK))]))
 """
 LAZY = """
 import sys

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from random import Random
 from typing import Protocol
+from weakref import WeakSet
 
 from meshclient.telemetry.propagation.context import TraceContext
 from meshclient.telemetry.propagation.propagator import Finding
@@ -22,9 +23,31 @@ class Randomness(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Who makes ids ahead."""
+
+    def bereave(self) -> None:
+        """In a forked child: forget them, for they are its parent's."""
+        ...
+
+
 IDS = Random()
+_KEEPERS: WeakSet[Keeper] = WeakSet()
+
+
+def made_ahead_by(keeper: Keeper) -> None:
+    """Have `keeper.bereave()` called in every forked child; it is held weakly."""
+    _KEEPERS.add(keeper)
+
+
+def _in_a_child() -> None:
+    IDS.seed()
+    for keeper in list(_KEEPERS):
+        keeper.bereave()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=IDS.seed)
+    os.register_at_fork(after_in_child=_in_a_child)
 
 
 def new_span_id(random: Randomness = IDS) -> str:

@@ -1,7 +1,7 @@
 """The headers by which an attempt says which trace it belongs to.
 
-Every plain call passes here, so the lines are made ahead, once for each context and once for new traces, and only ids
-are put into them.
+Every plain call passes here, so the lines are made ahead, once for each context, and only ids are put into them. Those
+of new traces are made ahead with their ids, `STOCK` at a time: between two system calls the same steps cost a multiple.
 
 Who is the parent: the span that OpenTelemetry has open, under its own id, for whoever opened it tells of it. Otherwise
 the attempt itself: each has an id of its own, below the span that the request being served came with. No backend hears
@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING
 from meshclient.telemetry.propagation.active import active_span, as_context, global_headers
 from meshclient.telemetry.propagation.context import TRACE, TraceContext
 from meshclient.telemetry.propagation.formats import get
-from meshclient.telemetry.propagation.identifiers import IDS, Randomness, new_span_id, new_trace, new_trace_id
+from meshclient.telemetry.propagation.identifiers import (
+    IDS,
+    Randomness,
+    made_ahead_by,
+    new_span_id,
+    new_trace,
+    new_trace_id,
+)
 from meshclient.telemetry.propagation.reader import Reader
 from meshclient.telemetry.propagation.request_id import as_uuid
 from meshclient.telemetry.propagation.trace_context import TRACEPARENT, TRACESTATE
@@ -29,6 +36,8 @@ from meshclient.telemetry.propagation.trace_context import TRACEPARENT, TRACESTA
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+# Attempts for which the lines of new traces are made at once: 40 us of work.
+STOCK = 32
 # Where the ids go. No header has such characters.
 _SPAN, _TRACE, _ROOT, _UUID = "\0", "\1", "\2", "\3"
 _MODULES = sys.modules
@@ -51,7 +60,10 @@ class Outbound:
     Raises ConfigError for an unknown name.
     """
 
-    __slots__ = ("_bits", "_formats", "_key", "_new", "_random", "_reader", "_sampled", "_text", "_uuid", "fields")
+    __slots__ = (
+        "__weakref__", "_bits", "_formats", "_key", "_new", "_random", "_reader", "_sampled", "_stock", "_text",
+        "_uuid", "fields",
+    )  # fmt: skip
 
     def __init__(self, names: Iterable[str], *, new_traces: str = "undecided", random: Randomness = IDS) -> None:
         names = tuple(names)
@@ -67,6 +79,8 @@ class Outbound:
         self._bits = random.getrandbits
         self._text = self._blank()
         self._uuid = _UUID in self._text
+        self._stock: list[tuple[bytes, str, str]] = []
+        made_ahead_by(self)
 
     def lines(self, trace_id: str = "", given: Callable[[], Mapping[str, str]] | None = None) -> tuple[bytes, str, str]:
         """The header lines of one attempt, the id of its trace, and that of its span, which is a new one each time.
@@ -80,16 +94,21 @@ class Outbound:
             headers, trace_id, span_id = self.headers(trace_id, given() if given else None)
             return _joined(headers).encode("latin-1"), trace_id, span_id
         context = TRACE.get()
+        if context is None and not trace_id:
+            try:
+                return self._stock.pop()
+            except IndexError:
+                self._stock.extend([self._begun((self._bits(128) or 1).to_bytes(16).hex()) for _ in range(STOCK)])
+                return self.lines()
+        if context is None:
+            return self._begun(trace_id)
         span_id = (self._bits(64) or 1).to_bytes(8).hex()
-        if context is not None:
-            text = context.prepared.get(self._key) or self._prepare(context)
-            return text.replace(_SPAN, span_id).encode("latin-1"), context.trace_id, span_id
-        if not trace_id:
-            trace_id = (self._bits(128) or 1).to_bytes(16).hex()
-        text = self._text.replace(_TRACE, trace_id).replace(_ROOT, f"{trace_id[:8]}-{trace_id[8:]}")
-        if self._uuid:
-            text = text.replace(_UUID, as_uuid(trace_id))
-        return text.replace(_SPAN, span_id).encode("latin-1"), trace_id, span_id
+        text = context.prepared.get(self._key) or self._prepare(context)
+        return text.replace(_SPAN, span_id).encode("latin-1"), context.trace_id, span_id
+
+    def bereave(self) -> None:
+        """In a forked child: what was made ahead is its parent's, and so are the ids in it."""
+        self._stock.clear()
 
     def headers(
         self, trace_id: str = "", given: Mapping[str, str] | None = None
@@ -123,6 +142,14 @@ class Outbound:
             if missing == headers or each is _UNTRACED:
                 written += missing
         return written, context.trace_id, context.span_id
+
+    def _begun(self, trace_id: str) -> tuple[bytes, str, str]:
+        """The lines of an attempt in a trace that began here."""
+        span_id = (self._bits(64) or 1).to_bytes(8).hex()
+        text = self._text.replace(_TRACE, trace_id).replace(_ROOT, f"{trace_id[:8]}-{trace_id[8:]}")
+        if self._uuid:
+            text = text.replace(_UUID, as_uuid(trace_id))
+        return text.replace(_SPAN, span_id).encode("latin-1"), trace_id, span_id
 
     def _prepare(self, context: TraceContext) -> str:
         """The lines of a context, with a place for the id of the span."""
