@@ -11,7 +11,7 @@ from typing import Any
 
 from cli.command import argv, environment
 
-BOUND = 20.0
+BOUND = 60.0
 # An instance that says what happens to it.
 SERVICE = """
 import http.server, signal, sys, threading, time

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from meshclient.integrations.asgi import Application, Message, Receive, Send
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 @contextmanager

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from servers.backend import Backends
 
-BOUND = 20.0
+BOUND = 60.0
 OFTEN = {"interval": 0.2, "timeout": 0.2, "unhealthy": 2}
 
 

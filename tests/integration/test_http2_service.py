@@ -23,7 +23,7 @@ from unit.http.rawserver import OK, RawServer, always
 if TYPE_CHECKING:
     from pathlib import Path
 
-BOUND = 20.0
+BOUND = 60.0
 COLOURS = ("sync", "async", "trio")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from servers.backend import Backend, Backends
 
-BOUND = 10.0
+BOUND = 60.0
 # Seconds that most answers take, as far as the client knows: the second attempt follows soon.
 USUAL = 0.03
 HEDGE = {"extra": 1.0, "quantile": 0.5}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from servers.backend import Backends
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 def wait(face: Face, condition: Callable[[], bool]) -> None:

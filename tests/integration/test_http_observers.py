@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from servers.backend import Backends
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 def test_an_observer_of_a_new_list_may_call_the_service(backends: Backends) -> None:

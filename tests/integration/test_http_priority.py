@@ -13,7 +13,7 @@ import meshclient
 if TYPE_CHECKING:
     from servers.backend import Backend, Backends
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 async def until(backend: Backend, requests: int) -> None:

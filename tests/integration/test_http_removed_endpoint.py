@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unit.http.rawserver import Connection
 
-BOUND = 20.0
+BOUND = 60.0
 
 
 class Listed:

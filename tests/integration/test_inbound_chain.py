@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-BOUND = 10.0
+BOUND = 60.0
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 ROOT = f"1-{TRACE[:8]}-{TRACE[8:]}"
 CALLER = "b7ad6b7169203331"

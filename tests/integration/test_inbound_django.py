@@ -17,7 +17,7 @@ from servers.process import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOUND = 10.0
+BOUND = 60.0
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "mesh-timeout": "9S"}
 NOTHING = [None, False]

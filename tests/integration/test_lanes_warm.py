@@ -12,7 +12,7 @@ from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 if TYPE_CHECKING:
     from servers.backend import Backend
 
-BOUND = 15.0
+BOUND = 60.0
 
 
 def open_at(face: Face, backend: Backend) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from servers.consul import Consul
     from servers.faultproxies import FaultProxies
 
-BOUND = 20.0
+BOUND = 60.0
 
 
 @pytest.fixture

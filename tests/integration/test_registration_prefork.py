@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no pre-fork server without fork"),
 ]
 
-BOUND = 20.0
+BOUND = 60.0
 WORKERS = 3
 SERVER = """
 import os, signal, socket, sys, time

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.registry("consul", "register", "deregister")
 
-BOUND = 20.0
+BOUND = 60.0
 
 
 @pytest.fixture

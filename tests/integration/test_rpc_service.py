@@ -23,7 +23,7 @@ from unit.http.face import Face, face_fixture, pending  # noqa: F401 - a fixture
 from unit.rpc.orderserver import OrderServer
 from unit.rpc.shop import overridden
 
-BOUND = 5.0
+BOUND = 60.0
 
 
 @dataclass

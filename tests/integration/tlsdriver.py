@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from meshclient.engine.target import Tls
 
-BOUND = 10.0
+BOUND = 60.0
 _GET = b"GET / HTTP/1.1\r\nHost: orders\r\n\r\n"
 _LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 

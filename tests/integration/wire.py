@@ -19,7 +19,7 @@ from unit.http.face import Face
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 class Wire(Face):

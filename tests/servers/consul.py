@@ -307,7 +307,7 @@ class Consul(Server):
                     return other
         return None
 
-    def wait_leader(self, timeout: float = 20.0) -> int:
+    def wait_leader(self, timeout: float = 90.0) -> int:
         """Wait until a living node leads and the others agree; its number."""
 
         def agreed() -> list[int]:

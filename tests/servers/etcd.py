@@ -267,7 +267,7 @@ class Etcd(Server):
                 return node
         return None
 
-    def wait_leader(self, timeout: float = 20.0) -> int:
+    def wait_leader(self, timeout: float = 90.0) -> int:
         """Wait until a living member leads and answers; its number."""
 
         def leading() -> list[int]:

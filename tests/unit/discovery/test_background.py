@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 NAME = ServiceName("orders")
-BOUND = 10.0
+BOUND = 60.0
 
 Answer = Ready | Empty | Failed
 

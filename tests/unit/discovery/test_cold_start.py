@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Snapshot
 
-BOUND = 10.0
+BOUND = 60.0
 MODES = ["background", "on-demand"]
 ENDPOINTS = (Endpoint("10.0.0.1", 80, weight=2.0), Endpoint("10.0.0.2", 80))
 SOURCE = "fake://registry"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.snapshot import Empty, Snapshot
 
-BOUND = 10.0
+BOUND = 60.0
 NAME = ServiceName("orders")
 MODES = ["background", "on-demand"]
 A, B, C = (Endpoint(f"10.0.{number}.1", 80) for number in (1, 2, 3))

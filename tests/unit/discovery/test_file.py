@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME = ServiceName("orders")
 # Shorter than the real one, so that the tests are quick; proportions stay.
 FAST = 0.02
-BOUND = 10.0
+BOUND = 60.0
 
 
 def toml(*urls: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Answer = Ready | Empty | Failed
 
-BOUND = 10.0
+BOUND = 60.0
 QUICK = 0.02
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Answer = Ready | Empty | Failed
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 def toml(*urls: str) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.snapshot import Empty
 
-BOUND = 10.0
+BOUND = 60.0
 ENDPOINTS = [Endpoint(f"10.0.0.{number}", 80) for number in (1, 2, 3)]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from meshclient.discovery.runtime.loop import Job
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

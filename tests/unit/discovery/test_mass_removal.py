@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.snapshot import Snapshot
 
-BOUND = 10.0
+BOUND = 60.0
 PERIOD = 60.0
 NAME = ServiceName("orders")
 FLEET = [Endpoint(f"10.0.0.{number}", 80) for number in range(1, 9)]

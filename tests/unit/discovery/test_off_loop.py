@@ -11,7 +11,7 @@ import pytest
 
 from meshclient.discovery.runtime.blocking import off_loop
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 def test_a_result_and_an_error_come_back_from_another_thread() -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meshclient.discovery.resolver import Resolver
 
 NAME = ServiceName("orders")
-BOUND = 10.0
+BOUND = 60.0
 A = Ready((Endpoint("10.0.0.1", 80),), source="scripted://")
 B = Ready((Endpoint("10.0.0.2", 80),), source="scripted://")
 

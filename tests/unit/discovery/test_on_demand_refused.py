@@ -20,7 +20,7 @@ from meshclient.testing.clock import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BOUND = 10.0
+BOUND = 60.0
 ENDPOINT = Endpoint("10.0.0.1", 80)
 
 

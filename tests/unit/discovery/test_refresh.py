@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meshclient.discovery.resolver import Resolver
     from meshclient.model.snapshot import Snapshot
 
-BOUND = 10.0
+BOUND = 60.0
 NAME = ServiceName("orders")
 LISTS = [Ready((Endpoint(f"10.0.0.{number}", 80),), source="hinted://") for number in range(1, 9)]
 

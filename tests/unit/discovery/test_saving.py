@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from meshclient.discovery.shared import Shared
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 class Feed:

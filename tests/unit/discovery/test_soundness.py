@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from meshclient.model.service import ServiceName
 
-BOUND = 10.0
+BOUND = 60.0
 A, B, C = (Endpoint(f"10.0.0.{number}", 80) for number in (1, 2, 3))
 LIST = Ready((A, B), source="strange://")
 

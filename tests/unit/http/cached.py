@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from unit.http.face import Face
 
-BOUND = 10.0
+BOUND = 60.0
 MEGABYTE = 2**20
 
 

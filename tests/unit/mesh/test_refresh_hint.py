@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meshclient.discovery.resolver import Resolver
     from meshclient.model.events import Event
 
-BOUND = 10.0
+BOUND = 60.0
 # One failure is enough.
 FRAGILE = {"balancer": "round_robin", "ejection": {"consecutive": 1}}
 ENDPOINTS = [Endpoint(f"10.0.0.{number}", 80) for number in (1, 2, 3, 4)]

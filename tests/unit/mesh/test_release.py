@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from meshclient.model.events import Event
     from meshclient.model.service import ServiceName
 
-BOUND = 10.0
+BOUND = 60.0
 QUICK = {"idle": "20ms"}
 ENDPOINTS = [Endpoint(f"10.0.0.{number}", 80) for number in range(1, 6)]
 

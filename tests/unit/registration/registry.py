@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshclient.registration.seat import Seat
     from meshclient.registration.terms import Terms
 
-BOUND = 10.0
+BOUND = 60.0
 MINE = Registration(ServiceName("orders"), Endpoint("10.0.0.1", 8080, id="orders-1"), ttl=0.03)
 CHECKED = Registration(MINE.service, MINE.endpoint, health="/healthz", ttl=0.03)
 WHO = "fake://registry: orders at http://10.0.0.1:8080"

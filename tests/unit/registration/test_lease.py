@@ -20,7 +20,7 @@ from meshclient.registration.registrar import LeaseLost, Registration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BOUND = 10.0
+BOUND = 60.0
 MINE = Registration(ServiceName("orders"), Endpoint("10.0.0.1", 8080, id="orders-1"), ttl=15.0)
 WHO = "fake://registry: orders at http://10.0.0.1:8080"
 

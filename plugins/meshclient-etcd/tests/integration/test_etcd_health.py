@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.registry("etcd", "register", "deregister")
 
-BOUND = 20.0
+BOUND = 60.0
 
 
 def test_an_instance_leaves_and_returns_by_its_health(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unit.http import rawserver
 
 # Seconds in which everything here is done, on a busy machine as well.
-BOUND = 20.0
+BOUND = 60.0
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n"
 CHUNKED_POST = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"

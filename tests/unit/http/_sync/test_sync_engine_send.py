@@ -24,7 +24,7 @@ from unit.http.rawserver import OK, Connection, RawServer, always, refusing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BOUND = 10.0
+BOUND = 60.0
 LIMITS: Mapping[str, float | None] = dict.fromkeys(("connect", "read", "write", "pool"), BOUND)
 
 

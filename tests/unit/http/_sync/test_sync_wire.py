@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshclient.mesh import MeshService
 
 ENDPOINTS = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
-BOUND = 10.0
+BOUND = 60.0
 
 
 class Body(httpx.SyncByteStream):
