@@ -13,12 +13,14 @@ from meshclient.core.traffic.head import Head
 from meshclient.engine.target import Target
 from meshclient.http._async.engine_transport import AsyncEngineTransport
 from meshclient.http.ambient import AMBIENT, NOTHING
+from meshclient.http.caching.shelves import shelf_of
 from meshclient.http.options import asked_options, settled_options
+from meshclient.http.plain.call import field_names
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import async_here
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     import httpx
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from meshclient.engine.aio.engine import AsyncEngine
     from meshclient.engine.aio.pool import AsyncPool
     from meshclient.engine.tls import Contexts
-    from meshclient.http.caching.shelf import Shelf
     from meshclient.http.options import CallOptions
     from meshclient.http.plain.call import PlainCall
     from meshclient.mesh import MeshService
@@ -51,6 +52,7 @@ class AsyncLane:
         transport: sends requests to addresses over the same connections.
         most: bytes that a body may have.
         shelf: what is kept of responses, or None.
+        traces: the headers by which attempts say in which trace they are, in lower case.
     """
 
     def __init__(
@@ -66,8 +68,8 @@ class AsyncLane:
         self._server_name = server_name
         self._here: tuple[object, dict[Key, AsyncPool]] = (None, {})
         self._warm = service.config.connections.warm
-        self.shelf = _shelf_of(service)
-        self._traces = service.outbound.fields if service.outbound is not None else frozenset[str]()
+        self.shelf = shelf_of(service) if service.caches else None
+        self.traces = field_names(service.outbound)
         self._usual: dict[str, CallOptions] = {}
         self._particular = service.routed or service.hash_key is not None
         service.follow(self)
@@ -128,10 +130,6 @@ class AsyncLane:
             return usual
         return asked_options(usual, self.service, call.mesh)
 
-    def says(self, headers: Iterable[bytes]) -> bool:
-        """Whether any of these is one by which attempts say in which trace they are."""
-        return not self._traces.isdisjoint([name.decode("ascii").lower() for name in headers])
-
     def follow(self, removed: Collection[Endpoint], added: Collection[Endpoint]) -> None:
         """The list is another: connections to endpoints that are gone end, idle ones at once. From any thread."""
         if removed:
@@ -141,15 +139,6 @@ class AsyncLane:
         if self._warm:
             for endpoint in added:
                 self._engine.warm(self.target(endpoint))
-
-
-def _shelf_of(service: MeshService) -> Shelf | None:
-    if not service.caches:
-        return None
-    # Most services need nothing of it.
-    from meshclient.http.caching.shelves import shelf_of
-
-    return shelf_of(service)
 
 
 def is_plain(service: MeshService) -> bool:

@@ -11,19 +11,17 @@ from meshclient.engine.errors import StaleConnection, WireError
 from meshclient.engine.target import Target
 from meshclient.http._async.engine_network_stream import AsyncConnectionInfo
 from meshclient.http.engine_errors import translated
+from meshclient.http.plain.call import PlainCall, field_names
 from meshclient.http.plain.response import respond
 from meshclient.http.waiting import async_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import httpx
 
     from meshclient.engine.aio.connection import AsyncConnection
     from meshclient.engine.aio.engine import AsyncEngine
     from meshclient.engine.aio.pool import AsyncPool
     from meshclient.engine.tls import Contexts
-    from meshclient.http.plain.call import PlainCall
     from meshclient.telemetry.propagation.outbound import Outbound
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
@@ -39,21 +37,20 @@ class AsyncPassage:
         tls: for https.
         client: whose calls these are.
         outbound: says in which trace they are, or None.
+
+    Attributes:
+        traces: the headers by which it does, in lower case.
     """
 
     def __init__(
         self, engine: AsyncEngine, tls: Contexts, client: httpx.AsyncClient, outbound: Outbound | None = None
     ) -> None:
+        self.traces = field_names(outbound)
         self._outbound = outbound
         self._engine = engine
         self._tls = tls
         self._client = client
         self._here: tuple[object, dict[tuple[str, str, int | None], AsyncPool]] = (None, {})
-
-    def says(self, headers: Iterable[bytes]) -> bool:
-        """Whether any of these is one by which calls say in which trace they are."""
-        outbound = self._outbound
-        return outbound is not None and any(name.decode("ascii").lower() in outbound.fields for name in headers)
 
     async def send(self, call: PlainCall) -> httpx.Response:
         """The response to `call`. Raises httpx's errors.

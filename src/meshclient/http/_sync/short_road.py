@@ -81,7 +81,9 @@ class ShortRoad:
         lane = self._lanes.known.get(call.place) or self._look_up(call.place)
         if lane is None:
             passage = self._passage if call.place in self._hosts else None
-            return None if passage is None or (call.traced and passage.says(call.traced)) else passage.send(call)
+            if passage is None or (call.traced and not passage.traces.isdisjoint(call.traced)):
+                return None
+            return passage.send(call)
         service = lane.service
         # In this order, as `Roster.called`.
         service.used = started = service.clock()
@@ -93,7 +95,7 @@ class ShortRoad:
                 return self._hit(call, hit, lane.most)
             # What the cache has to decide on is the transport's.
             return None if self._client is None else call.request()
-        if not lane.plain or (call.traced and lane.says(call.traced)):
+        if not lane.plain or (call.traced and not lane.traces.isdisjoint(call.traced)):
             return None
         options = lane.options(call)
         timeout, deadline = options.limit, options.deadline

@@ -14,11 +14,11 @@ from meshclient.http.plain.fields import fields_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshclient.telemetry.propagation.outbound import Outbound
 
 # The headers of all forms that `meshclient.propagation` knows.
 _TRACES = re.compile(
-    rb"\r\n(traceparent|tracestate|baggage|x-amzn-trace-id|b3|x-b3-[a-z]+|x-request-id|x-correlation-id):",
-    re.IGNORECASE,
+    rb"\r\n(traceparent|tracestate|baggage|x-amzn-trace-id|b3|x-b3-[a-z]+|x-request-id|x-correlation-id):"
 ).findall
 
 
@@ -43,7 +43,7 @@ class PlainCall:
     Attributes:
         place: scheme and host.
         service_port: `port`, or the scheme's own.
-        traced: those of its own headers that say something of traces, in whichever form.
+        traced: the names of those of its own headers that say something of traces, in whichever form; in lower case.
     """
 
     __slots__ = (
@@ -74,7 +74,7 @@ class PlainCall:
         self.host = host
         self.place = (scheme, host)
         self.service_port = port or (443 if scheme == "https" else 80)
-        self.traced = _TRACES(head)
+        self.traced = _TRACES(head.lower())
         self.port = port
         self._target = target
         self.head = head
@@ -134,3 +134,8 @@ class PlainCall:
         extensions["timeout"] = dict(self.timeouts)
         url = httpx.URL(self.url)
         return innards.make_request(self.method, url, self.headers, self.content, extensions)
+
+
+def field_names(outbound: Outbound | None) -> frozenset[bytes]:
+    """The headers by which `outbound` says in which trace an attempt is, as `PlainCall.traced` has them."""
+    return frozenset() if outbound is None else frozenset(name.encode("ascii") for name in outbound.fields)
