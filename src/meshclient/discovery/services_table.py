@@ -86,7 +86,9 @@ def _endpoint(item: object) -> Endpoint:
     if "host" not in item:
         raise ConfigError("the table has no 'host'")
     given = {key: _READERS[key](item[key], key) for key in item}
-    given.setdefault("port", DEFAULT_PORTS.get(str(given.get("scheme", "http")), 0))
+    if not str(given["host"]).startswith("/"):
+        given.setdefault("port", DEFAULT_PORTS.get(str(given.get("scheme", "http")), 0))
+    given.setdefault("port", 0)
     return Endpoint(**given)  # type: ignore[arg-type]
 
 

@@ -44,6 +44,11 @@ def routed(
     ``https://`` in the user's URL asks for TLS whatever the registry says of the scheme; ``http://`` and ``mesh://``
     take the endpoint's.
     """
+    if endpoint.is_socket:
+        raise httpx.UnsupportedProtocol(
+            f"{endpoint.url} is a Unix socket, which only the built-in engine reaches; here another sends the request, "
+            "because of engine, http2, transport, mounts, or trio"
+        )
     url = request.url
     origin = f"https://{endpoint.authority}" if url.scheme == "https" else endpoint.url
     extensions = {**request.extensions, "timeout": timeouts, "trace": trace}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 MAX_PORT = 65535
+UNIX = "unix:"
+# Linux's sun_path with its end (unix(7)); elsewhere it is shorter by a few.
+MAX_SOCKET_PATH = 107
 # A weight is a share relative to its neighbours; the bounds keep sums and ratios of thousands of them exact enough.
 MAX_WEIGHT = 1e6
 
@@ -66,9 +69,9 @@ class Endpoint:
     """An address of a service, with what the registry knows about it.
 
     Args:
-        host: IP literal (IPv6 without brackets) or host name.
-        port: 1 to 65535.
-        scheme: ``http`` or ``https``.
+        host: IP literal (IPv6 without brackets) or host name; or the path of a Unix socket on this host.
+        port: 1 to 65535; 0 for a Unix socket.
+        scheme: ``http`` or ``https``; ``http`` for a Unix socket.
         id: the registry's own instance id; empty where it has none.
         weight: relative share, above 0 and at most 1e6; 1 is the norm.
         priority: 0 is used first; a higher number only when no lower one is usable (RFC 2782).
@@ -93,11 +96,14 @@ class Endpoint:
     health: Health = Health.UNKNOWN
 
     def __post_init__(self) -> None:
-        _check_host(self.host)
+        if self.is_socket:
+            self._check_socket()
+        else:
+            _check_host(self.host)
         if self.scheme not in DEFAULT_PORTS:
             msg = f"scheme {self.scheme!r} of {self.host}:{self.port} is not supported: use http or https"
             raise ValueError(msg)
-        if type(self.port) is not int or not 1 <= self.port <= MAX_PORT:
+        if not self.is_socket and (type(self.port) is not int or not 1 <= self.port <= MAX_PORT):
             msg = f"port {self.port!r} of host {self.host!r} is out of range: use 1 to {MAX_PORT}"
             raise ValueError(msg)
         if not 0 < self.weight <= MAX_WEIGHT:
@@ -110,13 +116,20 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str, *, scheme: str = "http") -> Endpoint:
-        """An endpoint from ``[scheme://]host[:port]``; IPv6 literals stand in brackets.
+        """An endpoint from ``[scheme://]host[:port]``, IPv6 literals in brackets, or from ``unix:/path``.
 
         `scheme` is taken where the text names none; the port falls back to the scheme's own (80, 443).
         Raises ValueError for a path, query, user or anything that is not an address; what stands before an ``@`` is
         never shown.
         """
         stripped = text.strip()
+        if stripped[:5].lower() == UNIX:
+            # Nothing is escaped, and "unix:///run/a.sock" is as good.
+            path = stripped[5:].replace("///", "/", 1) if stripped[5:8] == "///" else stripped[5:]
+            if not path.startswith("/"):
+                msg = f"{text!r} is not an endpoint: write unix: and the whole path of a Unix socket, from / on"
+                raise ValueError(msg)
+            return cls(path, 0)
         if "@" in stripped:
             msg = (
                 f"{without_user(stripped)!r} is not an endpoint: a user and password have no meaning there, "
@@ -147,14 +160,29 @@ class Endpoint:
         return (self.scheme, self.host, self.port, self.id)
 
     @property
+    def is_socket(self) -> bool:
+        """Whether it is reached through a Unix socket, whose path is the host."""
+        return self.host.startswith("/")
+
+    def _check_socket(self) -> None:
+        if "\0" in self.host or self.host.endswith("/") or len(self.host.encode()) > MAX_SOCKET_PATH:
+            msg = f"{self.host!r} is no path of a Unix socket: those have 1 to {MAX_SOCKET_PATH} bytes, and name a file"
+            raise ValueError(msg)
+        if self.port or self.scheme != "http":
+            msg = f"the Unix socket {self.host} has neither a port nor TLS: write unix:{self.host} and nothing else"
+            raise ValueError(msg)
+
+    @property
     def authority(self) -> str:
-        """``host:port``, an IPv6 literal in brackets."""
+        """``host:port``, an IPv6 literal in brackets; ``unix:/path`` for a Unix socket."""
+        if self.is_socket:
+            return UNIX + self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """``scheme://host:port``."""
-        return f"{self.scheme}://{self.authority}"
+        """``scheme://host:port``; ``unix:/path`` for a Unix socket."""
+        return self.authority if self.is_socket else f"{self.scheme}://{self.authority}"
 
     @property
     def usable(self) -> bool:

@@ -35,7 +35,7 @@ async def probe(endpoint: Endpoint, path: str, timeout: float) -> None:
     try:
         async with asyncio.timeout(timeout):
             if path:
-                await _get(endpoint.url + path)
+                await _get(endpoint, path)
             else:
                 await _connect(endpoint)
     except TimeoutError:
@@ -44,17 +44,22 @@ async def probe(endpoint: Endpoint, path: str, timeout: float) -> None:
         raise NotReady(f"{what} failed: {describe(exc)}") from None
 
 
-async def _get(url: str) -> None:
+async def _get(endpoint: Endpoint, path: str) -> None:
+    over = httpx.AsyncHTTPTransport(verify=False, uds=endpoint.host) if endpoint.is_socket else None
+    url = f"http://localhost{path}" if endpoint.is_socket else endpoint.url + path
     async with (
-        httpx.AsyncClient(trust_env=False, verify=False, timeout=None) as client,  # noqa: S113, S501 - see `probe`
+        httpx.AsyncClient(trust_env=False, verify=False, timeout=None, transport=over) as client,  # noqa: S113, S501 - see `probe`
         client.stream("GET", url, headers={"User-Agent": "meshclient-health", "Connection": "close"}) as response,
     ):
         if not response.is_success:
-            raise NotReady(f"GET {url} answered {response.status_code}")
+            raise NotReady(f"GET {endpoint.url}{path} answered {response.status_code}")
 
 
 async def _connect(endpoint: Endpoint) -> None:
-    _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    if endpoint.is_socket:
+        _, writer = await asyncio.open_unix_connection(endpoint.host)
+    else:
+        _, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()

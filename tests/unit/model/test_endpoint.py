@@ -31,6 +31,8 @@ HUGE = pytest.param(10**400, id="huge")
         ("https://[2001:db8::7]", "https://[2001:db8::7]:443"),
         ("my_host.local:1", "http://my_host.local:1"),
         (" web-1:65535 ", "http://web-1:65535"),
+        ("unix:/run/orders.sock", "unix:/run/orders.sock"),
+        (" UNIX:///run/a b@c.sock", "unix:/run/a b@c.sock"),
     ],
 )
 def test_parse_reads_addresses_as_people_write_them(text: str, url: str) -> None:
@@ -46,6 +48,12 @@ def test_parse_takes_the_given_scheme_where_the_text_names_none() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("unix:run/a.sock", "'unix:run/a.sock' is not an endpoint: write unix: and the whole path of a Unix socket"),
+        ("unix:", "'unix:' is not an endpoint: write unix: and the whole path"),
+        ("unix:/", "'/' is no path of a Unix socket: those have 1 to 107 bytes, and name a file"),
+        ("unix:/a/", "'/a/' is no path of a Unix socket"),
+        ("unix:/a\0b", "is no path of a Unix socket"),
+        ("unix:/" + "\xe4" * 54, "is no path of a Unix socket"),
         ("host:0", "port 0 of host 'host' is out of range: use 1 to 65535"),
         ("host:99999", "'host:99999' is not an endpoint: Port out of range"),
         ("host:-1", "'host:-1' is not an endpoint"),
@@ -264,3 +272,13 @@ def test_endpoints_are_hashed_as_values() -> None:
 @pytest.mark.parametrize("health", Health)
 def test_critical_and_draining_endpoints_get_no_traffic(health: Health) -> None:
     assert Endpoint("a", 1, health=health).usable is (health not in {Health.CRITICAL, Health.DRAINING})
+
+
+def test_a_unix_socket_has_a_path_alone() -> None:
+    endpoint = Endpoint("/run/orders.sock", 0)
+    assert endpoint.is_socket
+    assert Endpoint.parse(endpoint.url) == endpoint
+    assert endpoint.key == ("http", "/run/orders.sock", 0, "")
+    for wrong in ({"port": 80}, {"port": 0, "scheme": "https"}):
+        with pytest.raises(ValueError, match="has neither a port nor TLS"):
+            Endpoint("/run/orders.sock", **wrong)

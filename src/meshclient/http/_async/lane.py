@@ -115,7 +115,8 @@ class AsyncLane:
     def target(self, endpoint: Endpoint) -> Target:
         """Where connections to `endpoint` lead."""
         tls = self._tls.at(endpoint.url) if self._secure or endpoint.scheme == "https" else None
-        return Target(endpoint.host, endpoint.port, tls=tls, server_name=self._server_name if tls else "")
+        path, name = endpoint.host if endpoint.is_socket else "", self._server_name if tls else ""
+        return Target(endpoint.host, endpoint.port, path, tls, name)
 
     def options(self, call: PlainCall) -> CallOptions:
         """How `call` is made. Raises ConfigError for what it asks."""
