@@ -133,13 +133,14 @@ def test_an_instance_may_change() -> None:
 
 
 def test_latency_passes_and_times_out() -> None:
-    slow, quick = FakeEndpoint(latency=0.02, json="slow"), FakeEndpoint(json="quick")
-    with FakeMesh({"orders": [slow]}) as mesh, mesh.client() as http:
+    with FakeMesh({"orders": [FakeEndpoint(latency=0.02)]}) as mesh, mesh.client() as http:
         assert http.get(URL).extensions["mesh"].attempts[0].duration >= 0.02
-    with FakeMesh({"orders": [slow, quick]}, defaults={"attempt_timeout": "5ms"}) as mesh, mesh.client() as http:
+    slow, quick = FakeEndpoint(latency=60, json="slow"), FakeEndpoint(json="quick")
+    limits = {"attempt_timeout": "50ms", "deadline": "60s"}
+    with FakeMesh({"orders": [slow, quick]}, defaults=limits) as mesh, mesh.client() as http:
         assert {http.get(URL).json() for _ in range(20)} == {"quick"}
     with (
-        FakeMesh({"orders": [slow]}, defaults={"deadline": "10ms"}) as mesh,
+        FakeMesh({"orders": [slow]}, defaults={"deadline": "80ms"}) as mesh,
         mesh.client() as http,
         pytest.raises(DeadlineExceeded),
     ):
