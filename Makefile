@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore attack coverage setup servers kubernetes lint format sync bench constraints clean
+.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,9 @@ explore: setup ## look for counter-examples that the fixed draws of the test run
 attack: setup ## play random schedules of cancels, outcomes and clock steps: make attack SCHEDULES=1000000
 	@PYTHONPATH=tests $(BIN)/python -m attack.schedules $(or $(SCHEDULES),1000000)
 	@MESHCLIENT_ATTACK=$(or $(SCHEDULES),1000000) $(BIN)/python -m pytest -q tests/property/test_circuit.py -k schedules
+
+tracecontext: setup ## run the W3C's tests of trace headers: make tracecontext CHECKOUT=../trace-context PYTHON=one that has aiohttp
+	@PYTHONPATH=tests $(BIN)/python -m attack.tracecontext $(CHECKOUT) --python $(or $(PYTHON),$(BIN)/python)
 
 coverage: setup servers ## run every test and say which lines none of them reached
 	@$(BIN)/coverage run -m pytest $(ARGS)

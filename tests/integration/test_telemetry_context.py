@@ -144,6 +144,25 @@ def test_without_opentelemetry_the_attempts_of_a_call_are_of_one_trace(face: Fac
     assert len({parent for _, _, parent, _ in parts}) == 3
 
 
+def test_where_nothing_stands_around_them_the_first_attempt_is_the_root_of_the_others(
+    face: Face, backends: Backends, spans: Spans
+) -> None:
+    (bad,) = backends(1)
+    bad.control(status=503)
+    below = Asynchronous(httpx.AsyncHTTPTransport()) if face.is_async else Blocking(httpx.HTTPTransport())
+    client = face.client(services={"orders": {"endpoints": [bad.url], **LONG_ROAD}}, transport=below)
+    for _ in range(2):
+        face.run(client.get("http://orders/"))
+    calls = spans.ended()[:3], spans.ended()[3:]
+    for first, *others in calls:
+        assert first.parent is None
+        assert [span.parent for span in others] == [first.context] * 2
+        assert [of(span)["http.request.resend_count"] for span in others] == [1, 2]
+    assert calls[0][0].context.trace_id != calls[1][0].context.trace_id
+    sent = [headers["traceparent"].split("-")[1:3] for headers in below.sent]
+    assert sent == [[f"{span.context.trace_id:032x}", span_id(span)] for call in calls for span in call]
+
+
 def test_logs_of_an_attempt_know_its_span(face: Face, backends: Backends, spans: Spans) -> None:
     (backend,) = backends(1)
     client = told(face, backend.url)

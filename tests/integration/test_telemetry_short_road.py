@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from servers.backend import Backends
 
-THREADS = 8
-EACH = 100
 QUICK = {"throttle": False, "ejection": False, "balancer": "round_robin"}
 
 
@@ -62,28 +59,6 @@ def test_plain_calls_and_those_that_are_repeated(face: Face, backends: Backends)
     }
     assert scraped(client.mesh, "meshclient_client_call_duration_seconds_count") == {("200", ""): 20}
     assert scraped(client.mesh, "meshclient_client_call_attempts_sum") == {("", ""): sent.total()}
-
-
-def test_eight_threads(backends: Backends) -> None:
-    good, bad = backends(2)
-    bad.control(status=503, fail_ratio=0.2)
-    with meshclient.Client(services={"orders": {"endpoints": [good.url, bad.url], **QUICK}}) as client:
-
-        def call() -> None:
-            for _ in range(EACH):
-                client.get("http://orders/work")
-
-        threads = [threading.Thread(target=call) for _ in range(THREADS)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            exposition()
-        for thread in threads:
-            thread.join()
-        served = good.stats()["paths"]["/work"] + bad.stats()["paths"]["/work"]
-        assert sum(scraped(client.mesh, "http_client_request_duration_seconds_count").values()) == served
-        calls = scraped(client.mesh, "meshclient_client_call_duration_seconds_count")
-        assert sum(calls.values()) == THREADS * EACH
 
 
 def test_calls_that_fail_are_counted_once(face: Face, backends: Backends) -> None:
@@ -126,6 +101,10 @@ def test_opentelemetry_is_told(face: Face, backends: Backends, metrics: Metrics,
     ended = spans.ended()
     assert Counter(of(span)["http.response.status_code"] for span in ended) == {200: 4, 503: sent - 4}
     assert sum("http.request.resend_count" in of(span) for span in ended) == sent - 4
+    # With nothing around it a call is one trace, of which its first attempt is the root.
+    roots = {span.context.trace_id: span.context for span in ended if span.parent is None}
+    assert len(roots) == 4
+    assert all(span.parent == roots[span.context.trace_id] for span in ended if span.parent is not None)
     # Each server heard of the span that its request was.
     heard = {parent_of(dict(answer.json()["headers"])["traceparent"]) for answer in answers}
     assert heard == {span_id(span) for span in ended if of(span)["http.response.status_code"] == 200}
@@ -165,6 +144,17 @@ def test_a_span_around_plain_calls(face: Face, backends: Backends, spans: Spans)
     face.run(face.client(mesh=mesh).get("http://orders/"))
     call, attempt = spans.ended()
     assert (call.name, attempt.name, attempt.parent) == ("meshclient.call", "GET", call.context)
+
+
+def test_attributes_that_the_configuration_asks_for(face: Face, backends: Backends, spans: Spans) -> None:
+    (backend,) = backends(1)
+    for names in (["url.scheme"], ["url.scheme", "http.request.header.x-tenant"]):
+        services = {"orders": {"endpoints": [backend.url]}}
+        mesh = face.mesh(services=services, telemetry={"span_attributes": names})
+        face.run(face.client(mesh=mesh).get("http://orders/", headers={"x-tenant": "a"}))
+        told = of(spans.ended()[-1])
+        assert told["url.scheme"] == "http"
+        assert told.get("http.request.header.x-tenant") == (("a",) if len(names) > 1 else None)
 
 
 def test_nothing_is_told_where_it_is_off(face: Face, backends: Backends, metrics: Metrics, spans: Spans) -> None:

@@ -124,7 +124,7 @@ def test_a_hedge_and_the_attempt_that_it_was_sent_beside(face: Face, backends: B
             story = face.run(client.get("http://orders/echo")).extensions["mesh"]
             if len(story.attempts) > 1:
                 break
-    # A blocking loser runs on until its socket lets it go.
+    # A blocking loser has its connection cut, which its thread finds out.
     face.end()
     for _ in range(200):
         hedges = [span for span in spans.ended() if of(span).get("meshclient.attempt.hedge")]
@@ -137,10 +137,9 @@ def test_a_hedge_and_the_attempt_that_it_was_sent_beside(face: Face, backends: B
     assert of(hedge)["network.peer.port"] == fast.port
     assert of(hedge)["http.request.resend_count"] == 1
     assert hedge.status.status_code is StatusCode.UNSET
-    if face.is_async:
-        # It was given up, which is no failure of its.
-        assert of(first)["error.type"] == "cancelled"
-        assert first.status.status_code is StatusCode.UNSET
+    # It was given up, which is no failure of its.
+    assert of(first)["error.type"] == "cancelled"
+    assert first.status.status_code is StatusCode.UNSET
 
 
 def test_a_span_around_the_call(face: Face, backends: Backends, spans: Spans) -> None:
@@ -170,6 +169,41 @@ def test_a_span_around_the_call(face: Face, backends: Backends, spans: Spans) ->
         face.run(client.get("http://orders/"))
     [call] = [span for span in spans.ended() if span.kind is SpanKind.INTERNAL]
     assert of(call)["error.type"] == "connect_error"
+
+
+@pytest.mark.parametrize("service", [{"limit": False}, {}], ids=["short", "long"])
+def test_attributes_that_somebody_wants(face: Face, backends: Backends, spans: Spans, service: dict[str, Any]) -> None:
+    (backend,) = backends(1)
+    headers = "http.request.header.x-tenant", "http.request.header.x-missing"
+    chosen = ["url.scheme", "service.peer.name", "user_agent.original", *headers]
+    client = told(face, backend.url, service=service, span_attributes=chosen)
+    fields = [("X-Tenant", "a"), ("x-tenant", "b"), ("user-agent", "test/1"), ("x-other", "c")]
+    face.run(client.get("http://orders/", headers=fields))
+    face.run(client.get("http://orders/", headers={"user-agent": "test/2"}))
+    first, second = map(of, spans.ended())
+    assert first.pop("http.request.header.x-tenant") == ("a", "b")
+    assert (first["user_agent.original"], second["user_agent.original"]) == ("test/1", "test/2")
+    assert (first["url.scheme"], first["service.peer.name"]) == ("http", "orders")
+    for found in (first, second):
+        assert not [name for name in found if name.startswith("http.request.header")]
+
+
+def test_what_the_short_road_knows_needs_no_other(face: Face, backends: Backends, spans: Spans) -> None:
+    (backend,) = backends(1)
+    client = told(face, backend.url, service={"limit": False}, span_attributes=["url.scheme", "service.peer.name"])
+    assert not client.mesh.service("orders").spans.calls
+    face.run(client.get("http://orders/"))
+    [span] = spans.ended()
+    assert (of(span)["url.scheme"], of(span)["service.peer.name"]) == ("http", "orders")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["url.query", "http.request.header.", "http.request.header.Authorization", "http.request.header.cookie", "scheme"],
+)
+def test_attributes_that_nobody_gets(name: str) -> None:
+    with pytest.raises(ValueError, match=r"no attribute to choose: there are url\.scheme"):
+        AttemptSpans("orders", more=[name])
 
 
 def test_no_spans_where_they_are_off(face: Face, backends: Backends, spans: Spans) -> None:

@@ -241,6 +241,7 @@ TELEMETRY = Table(
         "spans": telemetry_kinds.SPAN_WORD,
         "new_traces": telemetry_kinds.NEW_TRACES_WORD,
         "peer_service": kinds.SWITCH,
+        "span_attributes": telemetry_kinds.SPAN_ATTRIBUTE_NAMES,
         "emf": Table(
             EmfConfig, {"interval": kinds.BOUND, "namespace": telemetry_kinds.NAMESPACE}, switch=True, off=True
         ),

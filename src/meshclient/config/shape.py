@@ -185,6 +185,7 @@ class TelemetryConfig:
             recording is ``undecided``, which W3C's headers cannot tell from "not recorded"; that it is ``sampled``; or
             ``none``, for no trace.
         peer_service: whether spans have the deprecated attribute ``peer.service`` too.
+        span_attributes: what the spans of attempts have beside, as `meshclient.telemetry.chosen` knows it.
         emf: how metrics are written for CloudWatch, or None for not at all.
     """
 
@@ -192,6 +193,7 @@ class TelemetryConfig:
     spans: Spans = "attempts"
     new_traces: NewTraces = "undecided"
     peer_service: bool = False
+    span_attributes: tuple[str, ...] = ()
     emf: EmfConfig | None = None
 
 

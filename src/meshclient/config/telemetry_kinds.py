@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 
 from meshclient.config.kinds import Kind, listed_or_texts, shown, switch_or_value
 from meshclient.errors import ConfigError
+from meshclient.model.namespace import NAMESPACE_RULE, is_namespace
+from meshclient.model.span_attribute import CHOICE, KNOWN, is_choice
 
 # What `meshclient.telemetry.propagation` can write; that they are the same is for a test to see.
 PROPAGATORS = ("tracecontext", "baggage", "xray", "b3", "b3multi", "request-id")
@@ -19,8 +20,6 @@ _OTHERS = {
     "x-amzn-trace-id": "xray",
     "x-request-id": "request-id",
 }
-# What CloudWatch takes for a namespace; those that begin with "AWS/" are its own.
-_NAMESPACE = re.compile(r"(?!AWS/)[A-Za-z0-9./_#:-]{1,255}")
 
 
 def _propagators(value: object) -> tuple[str, ...]:
@@ -38,6 +37,19 @@ def _propagators(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _span_attributes(value: object) -> tuple[str, ...]:
+    if value is False or value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{shown(value)} is not a list: write some of {KNOWN} in [...], or [] for none")
+    for name in value:
+        if not isinstance(name, str) or not is_choice(name):
+            close = get_close_matches(str(name), CHOICE, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise ConfigError(f"{shown(name)} is no attribute to choose.{hint} Known here: {KNOWN}; no secrets")
+    return tuple(dict.fromkeys(value))
+
+
 def _word(*words: str) -> Kind:
     """One of `words`, the last of which says that it is off."""
 
@@ -51,14 +63,13 @@ def _word(*words: str) -> Kind:
 
 
 def _namespace(value: object) -> str:
-    if not isinstance(value, str) or not _NAMESPACE.fullmatch(value):
-        raise ConfigError(
-            f"{shown(value)} is not a namespace of CloudWatch: write one such as 'meshclient' or 'shop/web'"
-        )
+    if not isinstance(value, str) or not is_namespace(value):
+        raise ConfigError(f"{shown(value)} is not a namespace of CloudWatch: {NAMESPACE_RULE}")
     return value
 
 
 PROPAGATOR_NAMES = Kind(_propagators, spelled=listed_or_texts)
+SPAN_ATTRIBUTE_NAMES = Kind(_span_attributes, spelled=listed_or_texts)
 SPAN_WORD = _word(*SPANS)
 NEW_TRACES_WORD = _word(*NEW_TRACES)
 NAMESPACE = Kind(_namespace, spelled=str)

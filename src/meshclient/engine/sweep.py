@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextvars import Context
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary, proxy
@@ -68,6 +69,8 @@ class Sweep:
         self._real = 0.0
         self._stood = 0.0
         self._ticking = False
+        # Not that of the call that happens to begin the ticking: it would be kept for as long.
+        self._context = Context()
         self.next = inf
 
     def watch(self, watched: Watched) -> None:
@@ -102,7 +105,7 @@ class Sweep:
     def _in_a_period(self, now: float) -> None:
         self._real = now + PERIOD
         self.next = self._clock() + PERIOD
-        self._loop.call_later(PERIOD, self._tick)
+        self._loop.call_later(PERIOD, self._tick, context=self._context)
 
     def _tick(self) -> None:
         real = time.monotonic()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshclient.http.options import CallOptions
     from meshclient.mesh import MeshService
     from meshclient.model.outcome import Outcome
+    from meshclient.telemetry.spans import AttemptSpan
 
 # The extension's name.
 BEGUN = "meshclient.begun"
@@ -38,6 +39,7 @@ class Begun:
         error: why there is none.
         sent: whether any of it may have been seen.
         trace_id: of the trace that it began or is in; empty for none.
+        span: of the attempt, where the process traces; over by now.
     """
 
     service: MeshService
@@ -51,3 +53,4 @@ class Begun:
     error: Exception | None = None
     sent: bool = False
     trace_id: str = ""
+    span: AttemptSpan | None = None

@@ -1,19 +1,21 @@
 """Several attempts of one call in flight at once: as tasks of the caller's loop, or each in a thread of its own.
 
 One of the few places where the two colours differ in structure, so both are written out here. An attempt that is given
-up is cancelled where that can be done; a blocking one runs to its end, which its socket timeouts bound, and what it
-brings is thrown away.
+up is cancelled where that can be done. Of a blocking one the connection is cut (`meshclient.http.rein`); on a transport
+of httpx it runs to its end, which its socket timeouts bound. What it brings is thrown away.
 """
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from meshclient.discovery.runtime.aside import ASIDE
 from meshclient.engine.sweep import LOOK, sweep
+from meshclient.http.rein import Rein
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,11 +55,11 @@ class AsyncRace(Generic[A]):
         """Whether any is in flight."""
         return bool(self._tasks)
 
-    def start(self, attempt: Attempt, send: Callable[[], Awaitable[A]]) -> None:
+    def start(self, attempt: Attempt, send: Callable[[Rein | None], Awaitable[A]]) -> None:
         """Begin to send `attempt`."""
         if self._stood is None:
             self._stood = sweep().stood()
-        self._tasks[attempt] = asyncio.ensure_future(send())
+        self._tasks[attempt] = asyncio.ensure_future(send(None))
 
     async def first(self, seconds: float) -> tuple[Attempt, A] | None:
         """The first attempt to land, with what it brought; None when `seconds` pass before."""
@@ -95,21 +97,23 @@ class Race(Generic[L]):
     """The attempts of one call, each in a thread of its own."""
 
     def __init__(self) -> None:
-        self._futures: dict[Attempt, Future[L]] = {}
+        self._futures: dict[Attempt, tuple[Future[L], Rein]] = {}
 
     @property
     def live(self) -> bool:
         """Whether any is in flight."""
         return bool(self._futures)
 
-    def start(self, attempt: Attempt, send: Callable[[], L]) -> None:
+    def start(self, attempt: Attempt, send: Callable[[Rein | None], L]) -> None:
         """Begin to send `attempt`."""
-        self._futures[attempt] = ASIDE.run(send)
+        rein = Rein()
+        self._futures[attempt] = ASIDE.run(partial(send, rein)), rein
 
     def first(self, seconds: float) -> tuple[Attempt, L] | None:
         """The first attempt to land, with what it brought; None when `seconds` pass before."""
-        wait(self._futures.values(), timeout=None if seconds == inf else seconds, return_when=FIRST_COMPLETED)
-        for attempt, future in self._futures.items():
+        futures = [future for future, _ in self._futures.values()]
+        wait(futures, timeout=None if seconds == inf else seconds, return_when=FIRST_COMPLETED)
+        for attempt, (future, _) in self._futures.items():
             if future.done():
                 del self._futures[attempt]
                 return attempt, future.result()
@@ -117,8 +121,10 @@ class Race(Generic[L]):
 
     def cancel(self, attempt: Attempt) -> None:
         """Give `attempt` up; what it brings will be thrown away."""
-        future = self._futures.pop(attempt, None)
-        if future is not None:
+        known = self._futures.pop(attempt, None)
+        if known is not None:
+            future, rein = known
+            rein.pull()
             future.add_done_callback(_discard)
 
     def close(self) -> None:

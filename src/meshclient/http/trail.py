@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from meshclient.http.rein import Rein
+
     Trace = Callable[[str, Mapping[str, object]], object]
 
 _CONNECTS = frozenset({"connection.connect_tcp.started", "connection.connect_unix_socket.started"})
@@ -40,14 +42,16 @@ class Trail:
         connected: whether a connection was opened for it.
         began: when it left our own connection pool, to connect or to write; None while it had not.
         wrote: when its head began to be written; None while nothing was.
+        rein: by which another thread ends it, or None.
     """
 
-    __slots__ = ("_clock", "began", "connected", "onward", "wrote")
+    __slots__ = ("_clock", "began", "connected", "onward", "rein", "wrote")
 
     def __init__(self, clock: Callable[[], float], onward: Trace | None) -> None:
         self._clock = clock
         self.onward = onward
         self.connected = False
+        self.rein: Rein | None = None
         self.began: float | None = None
         self.wrote: float | None = None
 

@@ -7,25 +7,20 @@ process can do makes all others late as well. What is critical is served whateve
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import nullcontext
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from math import inf
+from typing import TYPE_CHECKING
 
-from meshclient.core.limit.gate import Gate
-from meshclient.core.limit.place import Decision
 from meshclient.integrations.load import Load
 from meshclient.integrations.problem import problem
-from meshclient.model.outcome import Mark
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from meshclient.core.limit.place import Place
     from meshclient.integrations.options import Inbound
     from meshclient.integrations.reply import Reply
-
-# The gate's limit where there is none.
-_UNBOUNDED = 2**31
 
 
 class Admission:
@@ -37,8 +32,10 @@ class Admission:
     """
 
     def __init__(self, options: Inbound, lock: AbstractContextManager[object] | None = None) -> None:
-        # It lets everybody in and says what it would have done, so that what is critical is counted as well.
-        self._gate = Gate(_UNBOUNDED if options.limit is None else options.limit, shadow=True)
+        self._limit = inf if options.limit is None else options.limit
+        self._working = 0
+        # Given back by finalizers, which may hold up a thread that has the lock.
+        self._forgotten: deque[None] = deque()
         self._load = Load(options.limit, time.process_time, time.monotonic())
         self._lock = lock or nullcontext()
         self._max_lag = options.max_lag
@@ -59,9 +56,7 @@ class Admission:
     @property
     def in_flight(self) -> int:
         """Requests that are being served."""
-        # It reads what finalizers have left, last.
-        self._gate.status()
-        return self._gate.working
+        return self._working - len(self._forgotten)
 
     def critical(self, path: str, priority: str) -> bool:
         """Whether a request is served in any case.
@@ -75,8 +70,8 @@ class Admission:
         # Its other parameters may stand around (section 4); the first value of a key that comes twice is as good.
         return "u=0" in priority and any(part.strip() == "u=0" for part in priority.split(","))
 
-    def enter(self, now: float, stood: float | None, path: str, priority: str) -> Place | Reply:
-        """The request's place, to be given back by `leave`; or what it is answered.
+    def enter(self, now: float, stood: float | None, path: str, priority: str) -> Reply | None:
+        """What the request is answered; None for one that is served, and then to be counted out by `leave` or `drop`.
 
         Args:
             now: monotonic seconds.
@@ -85,28 +80,33 @@ class Admission:
             priority: as in `critical`.
         """
         with self._lock:
-            # In shadow mode nobody is refused.
-            place = cast("Place", self._gate.enter(0, now))
-            refusal = self._refusal(place, now, stood)
+            while self._forgotten:
+                self._forgotten.pop()
+                self._working -= 1
+            refusal = self._refusal(now, stood)
             if refusal is None or self.critical(path, priority):
-                self._load.entered(self._gate.working, now)
-                return place
-            place.leave(Mark.NEUTRAL, None, now)
+                self._working += 1
+                self._load.entered(self._working, now)
+                return None
             self._load.refused()
         return refusal
 
-    def leave(self, place: Place, now: float, *, failed: bool | None) -> None:
+    def leave(self, now: float, *, failed: bool | None) -> None:
         """The request is over, with its application's whole work; None where nobody waited for its answer."""
         with self._lock:
-            place.leave(Mark.NEUTRAL, None, now)
-            self._load.left(self._gate.working, now, failed=failed)
+            self._working -= 1
+            self._load.left(self._working, now, failed=failed)
+
+    def drop(self) -> None:
+        """Nobody will say when it is over; without the lock, from a finalizer. Free from the next one that comes."""
+        self._forgotten.append(None)
 
     def report(self, now: float, stood: float | None) -> str:
         """The load report; empty within the first second."""
         with self._lock:
             return self._load.look(now, stood)
 
-    def _refusal(self, place: Place, now: float, stood: float | None) -> Reply | None:
+    def _refusal(self, now: float, stood: float | None) -> Reply | None:
         if self._max_lag is not None and stood is not None and self._load.lag(now, stood) > self._max_lag:
             return self._late
-        return self._full if place.decision is Decision.REFUSE else None
+        return self._full if self._working >= self._limit else None

@@ -23,12 +23,12 @@ from meshclient.integrations.intake import Intake
 from meshclient.integrations.options import Inbound
 from meshclient.integrations.probes import ABSENT, Probes
 from meshclient.integrations.problem import GIVEN_UP, NOT_BEGUN
-from meshclient.integrations.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Unpack
 
+    from meshclient.engine.sweep import Sweep
     from meshclient.integrations.asgi import Application, Message, Receive, Registered, Send
     from meshclient.integrations.options import InboundOptions
 
@@ -60,6 +60,8 @@ class MeshMiddleware:
         self._measures = given.max_lag is not None or given.load_report
         self._admission = Admission(given) if self._measures or given.limit is not None else None
         self._plain = self._admission is None and not given.disconnect
+        # Those of the loop that served last; to find them costs as much as what they are asked.
+        self._here: tuple[asyncio.AbstractEventLoop, Sweep] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -85,27 +87,27 @@ class MeshMiddleware:
                 await self._admit(scope, caller, path, brought.priority)
 
     async def _admit(self, scope: Message, caller: Caller, path: str, priority: str) -> None:
-        admission = self._admission
+        admission, here = self._admission, self._sweep()
         if admission is None:
-            await self._serve(scope, caller)
+            await self._serve(scope, caller, here)
             return
-        now, stood = time.monotonic(), sweep().stood() if self._measures else None
+        now, stood = time.monotonic(), here.stood() if self._measures else None
         if self._load_report:
             caller.load = admission.report(now, stood).encode()
-        place = admission.enter(now, stood, path, priority)
-        if isinstance(place, Reply):
-            await place.send(caller.send)
+        refusal = admission.enter(now, stood, path, priority)
+        if refusal is not None:
+            await refusal.send(caller.send)
             return
         # An exception of the application's is one, whatever it has answered before.
         failed: bool | None = True
         try:
-            await self._serve(scope, caller)
+            await self._serve(scope, caller, here)
             failed = None if caller.gone else not 0 < caller.status < 500
         finally:
-            admission.leave(place, time.monotonic(), failed=failed)
+            admission.leave(time.monotonic(), failed=failed)
 
-    async def _serve(self, scope: Message, caller: Caller) -> None:
-        caller.begin()
+    async def _serve(self, scope: Message, caller: Caller, here: Sweep) -> None:
+        caller.begin(here)
         try:
             try:
                 await self._app(scope, caller.receive, caller.send)
@@ -122,6 +124,12 @@ class MeshMiddleware:
             return
         if not (caller.status or caller.gone):
             await GIVEN_UP.send(caller.send)
+
+    def _sweep(self) -> Sweep:
+        loop, here = asyncio.get_running_loop(), self._here
+        if here is None or here[0] is not loop:
+            here = self._here = loop, sweep()
+        return here[1]
 
     async def _probe(self, path: str, scope: Message, receive: Receive, send: Send) -> None:
         absent = False

@@ -4,8 +4,9 @@ Two things end its patience: its deadline, and that it goes away. Then the task 
 `asyncio.timeout` does. Nothing ends what goes on after the response is complete, since nobody waits for that.
 
 A server says that the caller has gone to whoever asks it for the next part of the request, so somebody has to ask. It
-begins after `LISTEN_AFTER`: until then a request costs one timer and no task. Where the application itself waits for
-the next part it hears of it, and decides.
+begins after `LISTEN_AFTER`: until then a request costs no task. Where the application itself waits for the next part it
+hears of it, and decides. All times are looked at by the loop's one timer (`meshclient.engine.sweep`): one of its own
+costs a request more than all that is read of its headers.
 
 A thread cannot be ended. A framework that serves a request in one (FastAPI's and Starlette's ``def`` views) waits for
 it in a shielded scope of anyio, which does not hold off `asyncio.Task.cancel`: the task would end, its place and
@@ -20,6 +21,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from contextvars import copy_context
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from meshclient.core.balance.load_report import HEADER
 from meshclient.http.ambient import AMBIENT, Ambient
 
 if TYPE_CHECKING:
+    from meshclient.engine.sweep import Sweep
     from meshclient.integrations.asgi import Message, Receive, Send
 
 # Seconds; most requests are over by then.
@@ -52,6 +55,9 @@ class Caller:
         status: of the response, 0 before it has begun.
         gone: whether the caller went away.
         load: value of the load report in the response's head; empty for none.
+        busy: as of `Watched`.
+        watched: likewise.
+        due: likewise.
     """
 
     __slots__ = (
@@ -62,20 +68,23 @@ class Caller:
         "_cancelled",
         "_cancelling",
         "_complete",
-        "_deadline",
+        "_context",
         "_disconnect",
         "_due",
+        "_gives_up_at",
         "_hearing",
         "_listener",
-        "_loop",
-        "_pause",
+        "_listens_at",
         "_receive",
         "_send",
         "_task",
+        "busy",
+        "due",
         "ends",
         "gone",
         "load",
         "status",
+        "watched",
     )
 
     def __init__(self, receive: Receive, send: Send, ambient: Ambient, *, cancel: bool, disconnect: bool) -> None:
@@ -85,27 +94,48 @@ class Caller:
         self._receive, self._send = receive, send
         self.ends, self._ambient = ambient.ends, ambient
         self._cancel, self._disconnect = cancel, disconnect
-        self._complete = self._cancelled = self._due = False
-        self._deadline: asyncio.TimerHandle | None = None
-        self._pause: asyncio.TimerHandle | None = None
+        self._complete = self._cancelled = self._due = self.busy = self.watched = False
         self._listener: asyncio.Task[None] | None = None
         self._hearing = 0
+        self._gives_up_at = self._listens_at = inf
 
-    def begin(self) -> None:
-        """From now on the task that runs may be cancelled."""
+    def begin(self, watch: Sweep) -> None:
+        """From now on the task that runs may be cancelled; `watch` is that of its loop."""
         task = asyncio.current_task()
         if task is None:
             msg = "the middleware needs asyncio: serve the application on one of its loops"
             raise RuntimeError(msg)
         self._task = task
         self._cancelling = task.cancelling()
-        self._loop = asyncio.get_running_loop()
-        if self._cancel and self.ends < inf:
-            self._deadline = self._loop.call_later(self.ends - time.monotonic(), self._give_up)
+        if self._cancel:
+            self._gives_up_at = self.ends
         if self._disconnect:
             self._ahead: deque[Message] = deque()
             self._came = asyncio.Event()
-            self._pause = self._loop.call_later(LISTEN_AFTER, self._listen)
+            self._listens_at = time.monotonic() + LISTEN_AFTER
+            # The timer is nobody's, or another request's; a server may begin the next request where it is asked here.
+            self._context = copy_context()
+        self.due = self._next()
+        if self.due < inf:
+            self.busy = True
+            watch.watch(self)
+
+    def _next(self) -> float:
+        return self._gives_up_at if self._gives_up_at < self._listens_at else self._listens_at  # noqa: FURB136 - a call
+
+    def expire(self, now: float) -> None:
+        """As of `Watched`: it is time to listen, or to give up."""
+        if self._listens_at <= now:
+            self._listens_at = inf
+            self._due = True
+            self._go_on()
+        if self._gives_up_at <= now:
+            self._gives_up_at = inf
+            self._give_up()
+        self.due = self._next()
+
+    def stand(self, late: float, now: float) -> None:
+        """As of `Watched`: to the caller it is all the same why it waits."""
 
     def end(self) -> bool:
         """From now on it may not be; whether it was, and nobody else has cancelled it."""
@@ -166,13 +196,9 @@ class Caller:
         self._go_on()
         return message
 
-    def _listen(self) -> None:
-        self._due = True
-        self._go_on()
-
     def _go_on(self) -> None:
         if self._due and not (self._listener or self._hearing or self._ahead or self.gone or self._complete):
-            self._listener = self._loop.create_task(self._hear())
+            self._listener = asyncio.get_running_loop().create_task(self._hear(), context=self._context)
 
     async def _hear(self) -> None:
         # What is wrong at the server's side the application hears when it asks.
@@ -198,18 +224,17 @@ class Caller:
         if self._cancelled:
             return
         if _in_thread(self._task):
-            if self._deadline is not None:
-                self._deadline.cancel()
-            self._deadline = self._loop.call_later(LOOK_AGAIN, self._give_up)
+            self._gives_up_at = time.monotonic() + LOOK_AGAIN
+            self.due = self._next()
             return
         self._cancelled = True
         self._task.cancel()
 
     def _settle(self) -> None:
-        for pending in (self._deadline, self._pause, self._listener):
-            if pending is not None:
-                pending.cancel()
-        if self._listener is not None:
+        self.busy = False
+        listener = self._listener
+        if listener is not None:
+            listener.cancel()
             # One that has not begun would not say so itself. Whoever waits for it asks the server from now on.
             self._listener = None
             self._came.set()

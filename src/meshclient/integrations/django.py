@@ -156,8 +156,7 @@ class MeshMiddleware:
         if self._admission is None:
             return None
         stood = sweep().stood() if self._measures else None
-        place = self._admission.enter(now, stood, request.path_info, brought.priority)
-        return place if isinstance(place, Reply) else Visit(self._admission, place)
+        return self._admission.enter(now, stood, request.path_info, brought.priority) or Visit(self._admission)
 
     def _finished(self, response: Response, visit: Visit | None) -> Response:
         if visit is not None:

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meshclient.core.limit.place import Place
     from meshclient.integrations.admission import Admission
 
 
@@ -17,21 +16,19 @@ class Visit:
         status: of the response, 0 before it has begun.
     """
 
-    __slots__ = ("_admission", "_over", "_place", "status")
+    __slots__ = ("_admission", "_over", "status")
 
-    def __init__(self, admission: Admission, place: Place) -> None:
+    def __init__(self, admission: Admission) -> None:
         self.status = 0
         self._over = False
         self._admission = admission
-        self._place = place
 
     def end(self, *, failed: bool = False) -> None:
         """It is over, and came to nothing where an error ended it or its status says so."""
         if not self._over:
             self._over = True
-            self._admission.leave(self._place, time.monotonic(), failed=failed or self.status >= 500)
+            self._admission.leave(time.monotonic(), failed=failed or self.status >= 500)
 
     def __del__(self) -> None:
         if not self._over:
-            # The garbage collector may hold up a thread that has the lock.
-            self._place.drop()
+            self._admission.drop()

@@ -21,7 +21,6 @@ from meshclient.integrations.intake import Intake
 from meshclient.integrations.options import Inbound
 from meshclient.integrations.probes import ABSENT, Probes
 from meshclient.integrations.problem import GIVEN_UP, NOT_BEGUN
-from meshclient.integrations.reply import Reply
 from meshclient.integrations.visit import Visit
 from meshclient.integrations.wsgi_body import Body
 
@@ -78,10 +77,10 @@ class MeshMiddleware:
         now, load = time.monotonic(), ""
         if self._load_report:
             load = self._admission.report(now, None)
-        place = self._admission.enter(now, None, path, brought.priority)
-        if isinstance(place, Reply):
-            return [place.start(_noted(start_response, load, None), head=_head(environ))]
-        visit = Visit(self._admission, place)
+        refusal = self._admission.enter(now, None, path, brought.priority)
+        if refusal is not None:
+            return [refusal.start(_noted(start_response, load, None), head=_head(environ))]
+        visit = Visit(self._admission)
         return self._serve(environ, _noted(start_response, load, visit), brought, visit)
 
     def _serve(

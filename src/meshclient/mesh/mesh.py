@@ -84,7 +84,7 @@ class Mesh:
             from the working directory where it is relative, and none where it is not given.
         discovery: how lists are kept, as ``[discovery]`` in the file: ``hold`` and ``idle``.
         telemetry: what is told to the outside, as ``[telemetry]`` in the file: ``metrics``, ``spans``,
-            ``new_traces``, ``peer_service``, ``emf``.
+            ``new_traces``, ``peer_service``, ``span_attributes``, ``emf``.
         observers: functions told of every `meshclient.model.events` event.
         circuit_listeners: pybreaker's listeners, told of every service's circuit; its `name` is the service's.
 

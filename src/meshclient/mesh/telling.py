@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 def tally(config: MeshConfig, services: Services) -> Tally:
     """What counts calls and logs what changes."""
     told = config.telemetry
-    return Tally(services, metrics=told.metrics, spans=told.spans, peer_service=told.peer_service)
+    return Tally(
+        services,
+        metrics=told.metrics,
+        spans=told.spans,
+        peer_service=told.peer_service,
+        span_attributes=told.span_attributes,
+    )
 
 
 def passing(config: MeshConfig) -> Outbound | None:

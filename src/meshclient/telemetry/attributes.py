@@ -6,6 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from meshclient.model import span_attribute
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,8 +23,11 @@ PEER_PORT = "network.peer.port"
 VERSION = "network.protocol.version"
 SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
-SERVICE = "service.peer.name"
+SERVICE = span_attribute.SERVICE
 URL = "url.full"
+SCHEME = span_attribute.SCHEME
+USER_AGENT = span_attribute.USER_AGENT
+REQUEST_HEADER = span_attribute.REQUEST_HEADER
 TEMPLATE = "url.template"
 # Deprecated in favour of SERVICE, and what many a service map is drawn from.
 PEER_SERVICE = "peer.service"
@@ -48,7 +53,7 @@ SNAPSHOT_STATE = "meshclient.snapshot.state"
 STORE = "meshclient.store"
 VARIANT = "meshclient.variant"
 
-Value = str | int | float | bool
+Value = str | int | float | bool | tuple[str, ...]
 # As many as there are series of a few busy services; made anew costs 2 us.
 _REMEMBERED = 4096
 

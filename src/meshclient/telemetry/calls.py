@@ -70,7 +70,7 @@ class CallMeter:
         self.panic = False
         self._tells = tell
         self._lock = fork_safe_lock()
-        self._tap: Callable[[Sequence[float]], None] | None = None
+        self._taps: tuple[Callable[[Sequence[float]], None], ...] = ()
         self._caches: list[tuple[Callable[[], Mapping[str, int]], Mapping[str, int]]] = []
         self._begin()
         inherit(self)
@@ -177,11 +177,11 @@ class CallMeter:
         """
         self._caches.append((lookups, {}))
 
-    def tap(self, to: Callable[[Sequence[float]], None] | None) -> None:
-        """Have `to` called with the durations of calls as they are put away, or nobody."""
-        self._tap = to
+    def tap(self, to: Callable[[Sequence[float]], None]) -> None:
+        """Have `to` called as well with the durations of calls as they are put away."""
+        self._taps = (*self._taps, to)
         for cell in (*list(self._series.values()), *list(self._calls.values())):
-            cell.tap = to
+            cell.taps = self._taps
 
     def read(self) -> Reading:
         """All that was counted by now."""
@@ -214,7 +214,7 @@ class CallMeter:
         found = self._series.get(series)
         if found is None:
             found = Plain(self._lock, series)
-            found.tap = self._tap
+            found.taps = self._taps
             # One step of the interpreter: of two threads, both get the same.
             found = self._series.setdefault(series, found)
         if not full:
@@ -236,7 +236,7 @@ class CallMeter:
 
     def _cell(self, series: CallSeries) -> Durations:
         made = Durations(self._lock)
-        made.tap = self._tap
+        made.taps = self._taps
         return self._calls.setdefault(series, made)
 
     def _settle(self, *, wait: bool) -> None:

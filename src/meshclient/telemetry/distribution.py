@@ -60,15 +60,15 @@ class Durations:
 
     Attributes:
         fresh: what is not in buckets yet. Who appends to it looks whether it is time to `settle`.
-        tap: told of values as they are put away, sorted; never under a lock of the caller's. Or None.
+        taps: told of values as they are put away, sorted; never under a lock of the caller's.
     """
 
-    __slots__ = ("_bounds", "_counts", "_lock", "_total", "fresh", "tap")
+    __slots__ = ("_bounds", "_counts", "_lock", "_total", "fresh", "taps")
 
     def __init__(self, lock: Lock, bounds: Sequence[float] = SECONDS) -> None:
         self._bounds = tuple(bounds)
         self.fresh: deque[float] = deque()
-        self.tap: Callable[[Sequence[float]], None] | None = None
+        self.taps: tuple[Callable[[Sequence[float]], None], ...] = ()
         self._lock = lock
         self.clear()
 
@@ -93,8 +93,9 @@ class Durations:
                 below = reached
             self._counts[-1] += len(values) - below
             self._total += sum(values)
-            if self.tap is not None and values:
-                self.tap(values)
+            if values:
+                for tap in self.taps:
+                    tap(values)
         finally:
             self._lock.release()
 

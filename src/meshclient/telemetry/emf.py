@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from weakref import ref
 
 from meshclient.discovery.resolver import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock, inherit
+from meshclient.model.namespace import NAMESPACE_RULE, is_namespace
 from meshclient.telemetry.calls import CACHE, EJECTION, PANIC, TRANSITION
 from meshclient.telemetry.error_type import CANCELLED
 from meshclient.telemetry.sample import Sample
@@ -39,12 +39,9 @@ _R = TypeVar("_R")
 
 # The specification's limits.
 MOST_VALUES = 100
-MOST_METRICS = 100
 MOST_DIMENSIONS = 30
 LONGEST = 1024
 DIMENSION = "Service"
-# Amazon CloudWatch API reference, MetricDatum and PutMetricData.
-_NAMESPACE = re.compile(r"[0-9A-Za-z.\-_/#:]{1,255}")
 
 _LOG = logging.getLogger("meshclient.telemetry")
 
@@ -108,8 +105,8 @@ class Emf:
         write: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not _NAMESPACE.fullmatch(namespace) or namespace.startswith("AWS/"):
-            raise ValueError(f"{namespace!r} is no namespace of CloudWatch: use letters, digits and .-_/#:, not AWS/")
+        if not is_namespace(namespace):
+            raise ValueError(f"{namespace!r} is no namespace of CloudWatch: {NAMESPACE_RULE}")
         self._dimensions = dict(dimensions or {})
         _check(self._dimensions)
         self._namespace = namespace
@@ -220,7 +217,11 @@ def _available(survey: Survey) -> dict[str, int]:
     from meshclient.telemetry.gauges import found_endpoints
 
     found = found_endpoints(survey.running)
-    return {service: count for (service, state), count in found.items() if state == "available"}
+    available: dict[str, int] = {}
+    for (service, state), count in found.items():
+        if state in {"available", "warming"}:
+            available[service] = available.get(service, 0) + count
+    return available
 
 
 def _check(dimensions: Mapping[str, str]) -> None:

@@ -40,7 +40,6 @@ _CALLS: dict[type[errors.MeshError], str] = {
     errors.DeadlineExceeded: "deadline_exceeded",
     errors.ConfigError: "config_error",
 }
-REFUSALS = tuple(_REFUSALS.values())
 # All that there are, beside the statuses from 400 on.
 CALL_ERRORS = (*_CALLS.values(), *(str(kind) for kind in Kind if kind is not Kind.OK), OTHER)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meshclient.model.snapshot import Snapshot
 
 # Told of at zero as well, so that an alert on "none available" has something to look at.
-_ALWAYS = ("available", "ejected", "draining", "excluded")
+_ALWAYS = ("available", "ejected", "draining", "warming", "excluded")
 # What the balancer says of an endpoint, where these words say it too: one on probation is out but for its probe.
 _STATES = {"in_rotation": "available", "avoided": "available", "standby": "available", "probing": "ejected"}
 
@@ -40,6 +40,11 @@ class Part(Protocol):
     @property
     def state(self) -> str:
         """In the words of the balancer."""
+        ...
+
+    @property
+    def warmth(self) -> float:
+        """The part of its weight that it has for being new; 1 for all of it."""
         ...
 
 
@@ -116,7 +121,8 @@ def endpoint_state(part: Part) -> str:
     """An endpoint's state in the words of the metric."""
     if part.endpoint.health is Health.DRAINING:
         return "draining"
-    return _STATES.get(part.state, part.state)
+    state = _STATES.get(part.state, part.state)
+    return "warming" if state == "available" and part.warmth < 1 else state
 
 
 def found_ages(running: Iterable[tuple[str, Service]]) -> dict[tuple[str, str, str], float]:

@@ -123,7 +123,9 @@ def _name(event: Event) -> str:
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Value]:
-    found: dict[str, Value] = {at.PEER_ADDRESS: endpoint.host, at.PEER_PORT: endpoint.port}
+    found: dict[str, Value] = {at.PEER_ADDRESS: endpoint.host}
+    if endpoint.port:
+        found[at.PEER_PORT] = endpoint.port
     if endpoint.id:
         found[at.ENDPOINT_ID] = endpoint.id
     if endpoint.zone:
@@ -134,54 +136,47 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Value]:
 def _lost(event: events.RegistryLost) -> Line:
     snapshot = event.snapshot
     kept = f"the last list of {len(snapshot.last.endpoints)} serves on" if snapshot.last else "no list is known yet"
-    words = f"{event.service}: {snapshot.source} is unavailable: {snapshot.cause}; {kept}"
-    extra: dict[str, Value] = {
-        at.SERVICE: event.service,
-        at.RESOLVER: snapshot.source,
-        at.ERROR_TYPE: error_type(snapshot.cause),
-    }
-    return DISCOVERY, logging.WARNING, words, extra
+    words = f"{snapshot.source} is unavailable: {snapshot.cause}; {kept}"
+    return _of_list(event.service, snapshot.source, words, {at.ERROR_TYPE: error_type(snapshot.cause)})
 
 
 def _recovered(event: events.RegistryRecovered) -> Line:
-    words = f"{event.service}: {event.source} answers again after {event.outage:.1f}s"
-    extra: dict[str, Value] = {at.SERVICE: event.service, at.RESOLVER: event.source, at.OUTAGE: event.outage}
-    return DISCOVERY, logging.WARNING, words, extra
+    words = f"{event.source} answers again after {event.outage:.1f}s"
+    return _of_list(event.service, event.source, words, {at.OUTAGE: event.outage})
 
 
 def _empty_held(event: events.EmptyListHeld) -> Line:
     words = (
-        f"{event.service}: {event.source} lists no endpoint any more; the {event.endpoints} known before are kept "
-        "while one of them answers"
+        f"{event.source} lists no endpoint any more; the {event.endpoints} known before are kept while one of them "
+        "answers"
     )
-    extra: dict[str, Value] = {at.SERVICE: event.service, at.RESOLVER: event.source, at.ENDPOINTS: event.endpoints}
-    return DISCOVERY, logging.WARNING, words, extra
+    return _of_list(event.service, event.source, words, {at.ENDPOINTS: event.endpoints})
 
 
 def _removal_held(event: events.MassRemovalHeld) -> Line:
     words = (
-        f"{event.service}: {event.source} dropped {event.removed} of {event.kept} endpoints at once; they are used on "
-        "until it has said so for a while"
+        f"{event.source} dropped {event.removed} of {event.kept} endpoints at once; they are used on until it has said "
+        "so for a while"
     )
-    extra: dict[str, Value] = {at.SERVICE: event.service, at.RESOLVER: event.source, at.ENDPOINTS: event.removed}
-    return DISCOVERY, logging.WARNING, words, extra
+    return _of_list(event.service, event.source, words, {at.ENDPOINTS: event.removed})
 
 
 def _removal_released(event: events.MassRemovalReleased) -> Line:
     words = (
-        f"{event.service}: of the endpoints that {event.source} had dropped at once, {event.removed} are gone and "
-        f"{event.returned} are listed again"
+        f"of the endpoints that {event.source} had dropped at once, {event.removed} are gone and {event.returned} are "
+        "listed again"
     )
-    extra: dict[str, Value] = {at.SERVICE: event.service, at.RESOLVER: event.source, at.ENDPOINTS: event.removed}
-    return DISCOVERY, logging.WARNING, words, extra
+    return _of_list(event.service, event.source, words, {at.ENDPOINTS: event.removed})
 
 
 def _stored(event: events.StoredListServed) -> Line:
-    words = (
-        f"{event.service}: {event.endpoints} endpoints come from disk, last confirmed {format_duration(event.age)} ago"
-    )
-    extra: dict[str, Value] = {at.SERVICE: event.service, at.RESOLVER: event.source, at.SNAPSHOT_AGE: event.age}
-    return DISCOVERY, logging.WARNING, words, extra
+    words = f"{event.endpoints} endpoints come from disk, last confirmed {format_duration(event.age)} ago"
+    return _of_list(event.service, event.source, words, {at.SNAPSHOT_AGE: event.age})
+
+
+def _of_list(service: str, source: str, words: str, extra: dict[str, Value]) -> Line:
+    told: dict[str, Value] = {at.SERVICE: service, at.RESOLVER: source, **extra}
+    return DISCOVERY, logging.WARNING, f"{service}: {words}", told
 
 
 def _circuit(event: events.CircuitChanged) -> Line:

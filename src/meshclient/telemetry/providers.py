@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,53 +25,48 @@ if TYPE_CHECKING:
 SCOPE = "meshclient"
 
 _MISSING = object()
-
-
-class _Seen:
-    """The providers that were looked at last, and what they are good for."""
-
-    def __init__(self) -> None:
-        self.meters: tuple[object, MeterProvider | None] | None = None
-        self.tracers: tuple[object, TracerProvider | None] | None = None
-
-
-_seen = _Seen()
 _modules = sys.modules
+_P = TypeVar("_P")
 
 
-def meter_provider() -> MeterProvider | None:
-    """The provider that was set, or None where none is, or one that does nothing."""
-    module = _modules.get("opentelemetry.metrics._internal")
-    if module is None:
-        return None
-    found = getattr(module, "_METER_PROVIDER", _MISSING)
-    if found is None and not _named("OTEL_PYTHON_METER_PROVIDER"):
-        return None
-    # To look at its class each time would cost 5 us.
-    last = _seen.meters
-    if last is not None and last[0] is found:
-        return last[1]
-    usable = _usable_meters(module, found)
-    if found is not None and found is not _MISSING:
-        _seen.meters = (found, usable)
-    return usable
+class _Signal(Generic[_P]):
+    """Metrics, or traces.
 
+    Args:
+        module: of the API, where it keeps its provider.
+        name: it keeps it by.
+        variable: of the environment, by which the API itself brings a provider when it is first asked for one.
+        usable: what is found there as a provider, or None where it is none, or one that does nothing.
+    """
 
-def tracer_provider() -> TracerProvider | None:
-    """The provider that was set, or None where none is, or one that does nothing."""
-    module = _modules.get("opentelemetry.trace")
-    if module is None:
-        return None
-    found = getattr(module, "_TRACER_PROVIDER", _MISSING)
-    if found is None and not _named("OTEL_PYTHON_TRACER_PROVIDER"):
-        return None
-    last = _seen.tracers
-    if last is not None and last[0] is found:
-        return last[1]
-    usable = _usable_tracers(module, found)
-    if found is not None and found is not _MISSING:
-        _seen.tracers = (found, usable)
-    return usable
+    __slots__ = ("_last", "_module", "_name", "_usable", "_variable")
+
+    def __init__(
+        self, module: str, name: str, variable: str, usable: Callable[[ModuleType, object], _P | None]
+    ) -> None:
+        self._module = module
+        self._name = name
+        self._variable = variable
+        self._usable = usable
+        # The provider that was looked at last, and what it is good for.
+        self._last: tuple[object, _P | None] | None = None
+
+    def provider(self) -> _P | None:
+        """The provider that was set, or None where none is, or one that does nothing."""
+        module = _modules.get(self._module)
+        if module is None:
+            return None
+        found = getattr(module, self._name, _MISSING)
+        if found is None and not _named(self._variable):
+            return None
+        # To look at its class each time would cost 5 us.
+        last = self._last
+        if last is not None and last[0] is found:
+            return last[1]
+        usable = self._usable(module, found)
+        if found is not None and found is not _MISSING:
+            self._last = (found, usable)
+        return usable
 
 
 @cache
@@ -84,7 +79,7 @@ def release() -> str:
 
 @cache
 def _named(variable: str) -> bool:
-    # By this variable the API itself brings a provider, when it is first asked for one. It is read once.
+    # Read once.
     return variable in os.environ
 
 
@@ -112,3 +107,11 @@ def _usable_tracers(module: ModuleType, found: object) -> TracerProvider | None:
     if not isinstance(provider, TracerProvider) or isinstance(provider, (NoOpTracerProvider, ProxyTracerProvider)):
         return None
     return provider
+
+
+meter_provider = _Signal(
+    "opentelemetry.metrics._internal", "_METER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", _usable_meters
+).provider
+tracer_provider = _Signal(
+    "opentelemetry.trace", "_TRACER_PROVIDER", "OTEL_PYTHON_TRACER_PROVIDER", _usable_tracers
+).provider

@@ -36,6 +36,7 @@ class Tally:
         metrics: whether calls are counted, and OpenTelemetry told.
         spans: ``attempts``, ``calls`` (as well) or ``none``.
         peer_service: whether spans have the deprecated attribute too.
+        span_attributes: what they have beside, as `Chosen` knows it.
 
     Attributes:
         metrics: likewise.
@@ -49,13 +50,15 @@ class Tally:
         metrics: bool = True,
         spans: str = "attempts",
         peer_service: bool = False,
+        span_attributes: Sequence[str] = (),
     ) -> None:
         self._services = None if services is None else ref(services)
         self.metrics = metrics
         self._spans = spans
         self._peer_service = peer_service
+        self._span_attributes = tuple(span_attributes)
         self._log = Log()
-        self._tap: Callable[[str], Callable[[Sequence[float]], None]] | None = None
+        self._taps: tuple[Callable[[str], Callable[[Sequence[float]], None]], ...] = ()
         self.meters: dict[str, CallMeter] = {}
         if metrics:
             _TALLIES[id(self)] = self
@@ -75,14 +78,17 @@ class Tally:
             found = self.meters.get(name)
             if found is None:
                 made = CallMeter(name)
-                if self._tap is not None:
-                    made.tap(self._tap(name))
+                for make in self._taps:
+                    made.tap(make(name))
                 found = self.meters.setdefault(name, made)
         return found
 
     def tap(self, make: Callable[[str], Callable[[Sequence[float]], None]]) -> None:
-        """Have what `make` makes for each service called with the durations of its calls, of those to come as well."""
-        self._tap = make
+        """Have what `make` makes for each service called with the durations of its calls, of those to come as well.
+
+        Whoever did so before is told as well.
+        """
+        self._taps = (*self._taps, make)
         for name, meter in list(self.meters.items()):
             meter.tap(make(name))
 
@@ -93,7 +99,13 @@ class Tally:
         """
         if self._spans == "none":
             return None
-        return AttemptSpans(service, picker, calls=self._spans == "calls", peer_service=self._peer_service)
+        return AttemptSpans(
+            service,
+            picker,
+            calls=self._spans == "calls",
+            peer_service=self._peer_service,
+            more=self._span_attributes,
+        )
 
     def heard(self, event: Event) -> None:
         """Count and log what changed; to be called where it happens, under no lock, and from a finalizer too."""

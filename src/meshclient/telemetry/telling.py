@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from meshclient.core.commands import Attempt
     from meshclient.model.outcome import Outcome
+    from meshclient.telemetry.call_span import AttemptSpan, CallSpan
     from meshclient.telemetry.calls import CallMeter
-    from meshclient.telemetry.spans import AttemptSpan, AttemptSpans, CallSpan
+    from meshclient.telemetry.chosen import Values
+    from meshclient.telemetry.spans import AttemptSpans
 
 
 class CallTelling:
@@ -77,13 +79,15 @@ class CallTelling:
         self._latest = outcome
         self._waiting = self._clock()
 
-    def taken_over(self, attempt: Attempt, outcome: Outcome, version: str) -> None:
-        """An attempt that was made on the short road ended so; `version` of HTTP, or empty."""
+    def taken_over(self, attempt: Attempt, outcome: Outcome, version: str, span: AttemptSpan | None) -> None:
+        """An attempt that was made on the short road, and told of in `span`, ended so; `version` of HTTP, or empty."""
+        if span is not None and self._span is not None:
+            self._span.follow(span)
         self.started(attempt)
         self._attempted(outcome, attempt, version)
 
-    def attempt(self, attempt: Attempt) -> AttemptTelling:
-        """Tells of one attempt, as it is sent."""
+    def attempt(self, attempt: Attempt, headers: Values) -> AttemptTelling:
+        """Tells of one attempt, as it is sent; `headers` gives those of its request."""
         span = None
         if self._span is not None:
             span = self._span.attempt(
@@ -93,6 +97,7 @@ class CallTelling:
                 self._template,
                 self._age(),
                 attempt.number,
+                headers,
                 hedge=attempt.hedge,
             )
         return AttemptTelling(self, attempt, span)

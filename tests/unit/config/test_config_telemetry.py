@@ -56,6 +56,13 @@ def test_spans_and_new_traces_are_words() -> None:
     assert spelled.config.telemetry == TelemetryConfig(spans="none", peer_service=True)
 
 
+def test_attributes_of_spans_are_a_list_of_those_that_are_known() -> None:
+    names = ("url.scheme", "http.request.header.x-tenant")
+    assert given({"telemetry": {"span_attributes": list(names)}}).config.telemetry.span_attributes == names
+    assert given(MESHCLIENT_TELEMETRY__SPAN_ATTRIBUTES=",".join(names)).config.telemetry.span_attributes == names
+    assert given({"telemetry": {"span_attributes": []}}).config.telemetry.span_attributes == ()
+
+
 def test_the_embedded_metric_format_is_a_switch_or_a_table() -> None:
     assert given({"telemetry": {"emf": True}}).config.telemetry.emf == EmfConfig(60.0, "meshclient")
     assert given(MESHCLIENT_TELEMETRY__EMF="on").config.telemetry.emf == EmfConfig()
@@ -78,9 +85,13 @@ def test_the_embedded_metric_format_is_a_switch_or_a_table() -> None:
         ({"telemetry": {"spans": True}}, "true is unknown: write attempts, calls or none"),
         ({"telemetry": {"spans": ["calls"]}}, "['calls'] is unknown"),
         ({"telemetry": {"new_traces": "no"}}, "'no' is unknown: write undecided, sampled or none"),
+        ({"telemetry": {"span_attributes": "url.scheme"}}, "'url.scheme' is not a list: write some of url.scheme, "),
+        ({"telemetry": {"span_attributes": ["url.schema"]}}, "Did you mean 'url.scheme'? Known here: url.scheme, "),
+        ({"telemetry": {"span_attributes": ["http.request.header.X-A"]}}, "is no attribute to choose. Known here: "),
+        ({"telemetry": {"span_attributes": ["http.request.header.cookie"]}}, "; no secrets"),
         ({"telemetry": {"emf": {"interval": 0}}}, "telemetry.emf.interval (argument): 0 leaves no time at all"),
         ({"telemetry": {"emf": {"namespace": "AWS/x"}}}, "'AWS/x' is not a namespace of CloudWatch"),
-        ({"telemetry": {"emf": {"namespace": ""}}}, "'' is not a namespace of CloudWatch: write one such as"),
+        ({"telemetry": {"emf": {"namespace": ""}}}, "'' is not a namespace of CloudWatch: write 1 to 255 letters"),
         ({"telemetry": {"emf": {"namespace": 3}}}, "3 is not a namespace of CloudWatch"),
         ({"telemetry": {"emf": "stdout"}}, "'stdout' is not a table: write a table, or false for off"),
         ({"telemetry": False}, "telemetry (argument): false is not a table: write a table of named values"),

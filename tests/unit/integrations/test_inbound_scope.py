@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -178,6 +179,38 @@ def test_the_end_of_the_response_is_not_the_callers_going() -> None:
     scope: Message = {"type": "http", "method": "GET", "path": "/", "headers": []}
     asyncio.run(MeshMiddleware(app, disconnect=True)(scope, receive, send))
     assert done == ["sent"]
+
+
+def test_the_server_is_asked_in_the_context_of_the_request() -> None:
+    """A server may begin the next request where it was asked to read on."""
+    number: ContextVar[int] = ContextVar("number")
+    asked: list[tuple[int, int]] = []
+
+    async def app(scope: Message, _receive: Receive, send: Send) -> None:
+        done: asyncio.Event = scope["asked"]  # type: ignore[assignment]
+        await done.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def request(own: int) -> None:
+        number.set(own)
+        done = asyncio.Event()
+
+        async def receive() -> Message:
+            asked.append((own, number.get()))
+            done.set()
+            return {"type": "http.request", "body": b""}
+
+        scope: Message = {"type": "http", "method": "GET", "path": "/", "headers": [], "asked": done}
+        await wrapped(scope, receive, Server().send)
+
+    async def main() -> None:
+        await asyncio.gather(*(request(own) for own in range(3)))
+
+    wrapped = MeshMiddleware(app, disconnect=True)
+    asyncio.run(main())
+    assert {own for own, _ in asked} == {0, 1, 2}
+    assert all(own == found for own, found in asked)
 
 
 def test_registered_tells_the_middleware_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_who_reads_waits_for_who_puts_values_away() -> None:
 def test_what_is_put_away_is_told_to_who_listens() -> None:
     counted = Durations(threading.Lock())
     heard: list[float] = []
-    counted.tap = heard.extend
+    counted.taps = (heard.extend,)
     for value in (3.0, 1.0, 2.0):
         counted.add(value)
     counted.read()

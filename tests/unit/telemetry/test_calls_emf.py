@@ -6,7 +6,6 @@ import json
 import math
 import os
 import random
-import re
 import threading
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshclient.model.namespace import is_namespace
 from meshclient.model.outcome import classify_status
 from meshclient.telemetry.course import Course
 from meshclient.telemetry.emf import MOST_VALUES, Emf
@@ -35,7 +35,7 @@ def valid(line: str) -> dict[str, Any]:
     told = set()
     for directive in head["CloudWatchMetrics"]:
         assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
-        assert re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", directive["Namespace"])
+        assert is_namespace(directive["Namespace"])
         assert directive["Dimensions"]
         for dimensions in directive["Dimensions"]:
             assert len(dimensions) <= 30
@@ -136,6 +136,29 @@ def test_what_is_told_of_an_interval() -> None:
     assert document["meshclient.client.call.count"] == 1
     assert document["meshclient.client.call.duration"] == 0.4
     assert document["meshclient.client.call.failure"] == 0
+
+
+def test_two_that_tell_of_one_tally_take_nothing_from_each_other() -> None:
+    written = Written()
+    meter = written.meter()
+    meter.called("GET", 200, 0.1)
+    lines: list[str] = []
+    other = Emf(written.tally, namespace="shop", write=lines.append, clock=lambda: NOW)
+    meter.called("GET", 200, 0.2)
+    written.meter("users").called("GET", 200, 0.3)
+    for _ in range(2):
+        told = {document["Service"]: document for document in written.flushed()}
+        lines.clear()
+        other.flush()
+        assert {document["Service"]: document for document in map(valid, lines)}.keys() == told.keys()
+        for line in lines:
+            document = valid(line)
+            assert document["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "shop"
+            same = told[document["Service"]]
+            for name in ("meshclient.client.call.count", "meshclient.client.call.duration"):
+                assert document[name] == same[name]
+        meter.called("GET", 200, 0.4)
+    assert told["orders"]["meshclient.client.call.duration"] == 0.4
 
 
 def test_an_array_has_room_for_so_many() -> None:
@@ -287,6 +310,7 @@ def test_a_forked_child_tells_of_its_own_calls_alone() -> None:
         ({"namespace": ""}, "namespace"),
         ({"namespace": "AWS/Lambda"}, "namespace"),
         ({"namespace": "a b"}, "namespace"),
+        ({"namespace": ":shop"}, "neither ':' nor 'AWS/'"),
         ({"dimensions": {f"d{number}": "x" for number in range(30)}}, "30 dimensions"),
         ({"dimensions": {"Service": "x"}}, "taken"),
         ({"dimensions": {"Stage": ""}}, "printable ASCII"),

@@ -127,6 +127,7 @@ def test_endpoints_are_counted_by_what_the_balancer_does_with_them(collected: Co
             "available": 3,
             "ejected": 0,
             "draining": 1,
+            "warming": 0,
             "excluded": 1,
         }
 

@@ -28,6 +28,7 @@ class Part:
 
     endpoint: Endpoint
     state: str
+    warmth: float = 1.0
 
 
 @dataclass
@@ -117,6 +118,13 @@ def test_the_state_of_an_endpoint(state: str, health: Health, said: str) -> None
     assert endpoint_state(Part(replace(FLEET[0], health=health), state)) == said
 
 
+@pytest.mark.parametrize(
+    ("state", "said"), [("in_rotation", "warming"), ("avoided", "warming"), ("ejected", "ejected")]
+)
+def test_one_that_is_new_is_warming(state: str, said: str) -> None:
+    assert endpoint_state(Part(FLEET[0], state, 0.5)) == said
+
+
 def test_an_age_is_read_when_it_is_collected(collected: Collected) -> None:
     clock = ManualClock(100.0)
     mesh = Stubs({"orders": Stub(whole(READY), clock)})
@@ -148,7 +156,7 @@ def test_no_state_of_endpoints_is_missing_for_being_zero(collected: Collected) -
     mesh = Stubs({"orders": Stub(whole(READY), ManualClock(), ("in_rotation", "avoided", "ejected"))})
     include(mesh)
     by_state = collected.by(attributes.ENDPOINT_STATE, ENDPOINTS, "orders")
-    assert by_state == {"available": 2, "ejected": 1, "draining": 0, "excluded": 0}
+    assert by_state == {"available": 2, "ejected": 1, "draining": 0, "warming": 0, "excluded": 0}
 
 
 def test_two_meshes_with_one_service_are_one_series(collected: Collected) -> None:

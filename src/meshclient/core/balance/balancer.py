@@ -277,9 +277,16 @@ class Balancer(Calm, Choosing):
         with self._lock:
             self._held = True
             self._count()
-            turning = {id(node) for node in self._rotation.nodes}
+            nodes = self._rotation.nodes
+            turning = dict(zip(map(id, nodes), self._weighing.warmth(nodes, now), strict=True))
             found = tuple(
-                describe(node, now, turns=id(node) in turning, avoided=self._suspect(node, now))
+                describe(
+                    node,
+                    now,
+                    turns=id(node) in turning,
+                    avoided=self._suspect(node, now),
+                    warmth=turning.get(id(node), 1.0),
+                )
                 for node in self._nodes.values()
             )
             self._held = False

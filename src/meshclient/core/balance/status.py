@@ -23,6 +23,7 @@ class EndpointStatus:
         blame: by how much its recent failures multiply its load, in excess of 1.
         failures: in a row.
         returns_in: seconds until it is tried again, or None while it is not ejected.
+        warmth: the part of its weight that it has for being new; 1 for all of it, and where it is not in rotation.
     """
 
     endpoint: Endpoint
@@ -32,10 +33,11 @@ class EndpointStatus:
     blame: float
     failures: int
     returns_in: float | None
+    warmth: float = 1.0
 
 
-def describe(node: Node, now: float, *, turns: bool, avoided: bool) -> EndpointStatus:
-    """The status of `node`; `turns`: it takes part in picking, `avoided`: but is passed over."""
+def describe(node: Node, now: float, *, turns: bool, avoided: bool, warmth: float) -> EndpointStatus:
+    """The status of `node`; `turns`: it takes part in picking, `avoided`: but is passed over, `warmth`: of it."""
     standing = node.standing
     if standing.until is not None:
         state = "probing" if standing.probing else "ejected"
@@ -45,4 +47,4 @@ def describe(node: Node, now: float, *, turns: bool, avoided: bool) -> EndpointS
         state = ("avoided" if avoided else "in_rotation") if turns else "standby"
     left = None if standing.until is None else max(0.0, standing.until - now)
     expected, blame = node.ewma.read(now), node.blame.read(now)
-    return EndpointStatus(node.endpoint, state, node.pending, expected, blame, standing.failures, left)
+    return EndpointStatus(node.endpoint, state, node.pending, expected, blame, standing.failures, left, warmth)

@@ -51,13 +51,17 @@ class Weighing:
             self._by_zone(rotation)
         if len(rotation.shares) > 1:
             _by_level(nodes, rotation.shares)
-        again = inf
-        if self.slow_start is not None and _multiply(nodes, self.slow_start.factors([now - n.joined for n in nodes])):
-            again = now + STEP
+        again = now + STEP if _multiply(nodes, self.warmth(nodes, now)) else inf
         if self.reports is not None:
             _multiply(nodes, self.reports.factors([node.reported for node in nodes], now))
             again = now + STEP
         return again
+
+    def warmth(self, nodes: Sequence[Node], now: float) -> list[float]:
+        """The part of its weight that each of those in rotation has for being new; 1 for all of it."""
+        if self.slow_start is None:
+            return [1.0] * len(nodes)
+        return self.slow_start.factors([now - node.joined for node in nodes])
 
     def _by_zone(self, rotation: Rotation) -> None:
         for priority in rotation.shares:

@@ -250,6 +250,11 @@ class Connection(Wire):
         if self._finalizer.alive:
             self._line.cut()
 
+    def interrupt(self, why: str) -> None:
+        """As `cut`, for who does not have the lock."""
+        with self._engine.lock:
+            self.cut(why)
+
     def orphan(self) -> None:
         """This is a forked child: the connection is its parent's, who does not notice that it is closed here."""
         self.busy = self.keep = False

@@ -25,6 +25,7 @@ from meshclient.http.engine_framing import framing
 from meshclient.http.engine_targets import Targets
 from meshclient.http.innards import set_decoder
 from meshclient.http.mocking import async_mocked
+from meshclient.http.rein import async_hold
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import async_runs
 
@@ -123,6 +124,8 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
                 connection = await async_acquired(self._engine.pool(target, share), timeouts, trail)
             else:
                 trail.began = monotonic()
+            if trail.rein is not None:
+                async_hold(trail.rein, connection)
             if body is None or not head.plain or len(body) > ONE_PIECE:
                 dialogue = AsyncDialogue(connection, request, head, timeouts, trail)
                 await dialogue.run(stream)
@@ -132,6 +135,8 @@ class AsyncEngineTransport(httpx.AsyncBaseTransport):
                 await connection.exchange(
                     head.head + body, now + gap, gap=gap, bodiless=request.method == "HEAD", whole=False
                 )
+            if trail.rein is not None:
+                trail.rein.let_go()
         except WireError as error:
             raise translated(error, request) from error
         return self.response(connection, request, timeouts, trail)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from meshclient.http._async.replay import AsyncBody
     from meshclient.http._async.wire import AsyncWire
     from meshclient.http.options import CallOptions
+    from meshclient.http.rein import Rein
     from meshclient.mesh import MeshService
     from meshclient.telemetry.telling import CallTelling
 
@@ -80,22 +81,26 @@ class AsyncSender:
         self._outbound = service.outbound
         self._trace_id = trace_id
 
-    async def send(self, attempt: Attempt) -> AsyncLanding:
-        """Send `attempt`, within its time limit."""
+    async def send(self, attempt: Attempt, rein: Rein | None = None) -> AsyncLanding:
+        """Send `attempt`, within its time limit; `rein` ends it, where it runs in a thread of its own."""
         if self._telling is None:
-            return await self._send(attempt)
-        telling = self._telling.attempt(attempt)
+            return await self._send(attempt, rein)
+        telling = self._telling.attempt(attempt, self._request.headers.get_list)
         try:
-            landing = await self._send(attempt)
+            landing = await self._send(attempt, rein)
         except BaseException as error:
             telling.gave_up(error)
             raise
+        if rein is not None and rein.pulled and landing.error is not None:
+            telling.gave_up(landing.error)
+            return landing
         telling.landed(landing.outcome, "" if landing.response is None else http_version(landing.response))
         return landing
 
-    async def _send(self, attempt: Attempt) -> AsyncLanding:
+    async def _send(self, attempt: Attempt, rein: Rein | None) -> AsyncLanding:
         given, seconds, pick = given_timeouts(self._request), attempt.timeout, attempt.pick
         trail = Trail(self._service.clock, self._request.extensions.get("trace"))
+        trail.rein = rein
         timeouts = attempt_timeouts(given, self._options.connect_timeout, async_bound(seconds))
         before = async_stood()
         try:

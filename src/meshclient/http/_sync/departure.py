@@ -37,7 +37,13 @@ class Departure:
         self._first = first
         self._request = call.request()
         self._begun = Begun(
-            lane.service, options, first.started, first.stay(), first.attempt(), trace_id=first.trace_id
+            lane.service,
+            options,
+            first.started,
+            first.stay(),
+            first.attempt(),
+            trace_id=first.trace_id,
+            span=first.span,
         )
         self._request.extensions[BEGUN] = self._begun
 

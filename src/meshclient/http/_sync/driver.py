@@ -146,7 +146,7 @@ class Driver:
             landing = Landing(begun.outcome, begun.waited, begun.response, begun.error)
             if self._telling is not None:
                 version = "" if begun.response is None else http_version(begun.response)
-                self._telling.taken_over(begun.attempt, begun.outcome, version)
+                self._telling.taken_over(begun.attempt, begun.outcome, version, begun.span)
             first = self._take(begun.attempt, landing)
         return resume(self._call, self._service, begun.stay, first)
 

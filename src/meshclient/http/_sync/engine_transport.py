@@ -26,6 +26,7 @@ from meshclient.http.engine_framing import framing
 from meshclient.http.engine_targets import Targets
 from meshclient.http.innards import set_decoder
 from meshclient.http.mocking import mocked
+from meshclient.http.rein import hold
 from meshclient.http.trail import Trail
 from meshclient.http.waiting import runs
 
@@ -124,6 +125,8 @@ class EngineTransport(httpx.BaseTransport):
                 connection = acquired(self._engine.pool(target, share), timeouts, trail)
             else:
                 trail.began = monotonic()
+            if trail.rein is not None:
+                hold(trail.rein, connection)
             if body is None or not head.plain or len(body) > ONE_PIECE:
                 dialogue = Dialogue(connection, request, head, timeouts, trail)
                 dialogue.run(stream)
@@ -133,6 +136,8 @@ class EngineTransport(httpx.BaseTransport):
                 connection.exchange(
                     head.head + body, now + gap, gap=gap, bodiless=request.method == "HEAD", whole=False
                 )
+            if trail.rein is not None:
+                trail.rein.let_go()
         except WireError as error:
             raise translated(error, request) from error
         return self.response(connection, request, timeouts, trail)

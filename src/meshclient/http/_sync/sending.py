@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshclient.http._sync.replay import Body
     from meshclient.http._sync.wire import Wire
     from meshclient.http.options import CallOptions
+    from meshclient.http.rein import Rein
     from meshclient.mesh import MeshService
     from meshclient.telemetry.telling import CallTelling
 
@@ -81,22 +82,26 @@ class Sender:
         self._outbound = service.outbound
         self._trace_id = trace_id
 
-    def send(self, attempt: Attempt) -> Landing:
-        """Send `attempt`, within its time limit."""
+    def send(self, attempt: Attempt, rein: Rein | None = None) -> Landing:
+        """Send `attempt`, within its time limit; `rein` ends it, where it runs in a thread of its own."""
         if self._telling is None:
-            return self._send(attempt)
-        telling = self._telling.attempt(attempt)
+            return self._send(attempt, rein)
+        telling = self._telling.attempt(attempt, self._request.headers.get_list)
         try:
-            landing = self._send(attempt)
+            landing = self._send(attempt, rein)
         except BaseException as error:
             telling.gave_up(error)
             raise
+        if rein is not None and rein.pulled and landing.error is not None:
+            telling.gave_up(landing.error)
+            return landing
         telling.landed(landing.outcome, "" if landing.response is None else http_version(landing.response))
         return landing
 
-    def _send(self, attempt: Attempt) -> Landing:
+    def _send(self, attempt: Attempt, rein: Rein | None) -> Landing:
         given, seconds, pick = given_timeouts(self._request), attempt.timeout, attempt.pick
         trail = Trail(self._service.clock, self._request.extensions.get("trace"))
+        trail.rein = rein
         timeouts = attempt_timeouts(given, self._options.connect_timeout, bound(seconds))
         before = stood()
         try:

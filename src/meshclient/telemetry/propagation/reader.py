@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meshclient.telemetry.propagation.context import TraceContext
+    from meshclient.telemetry.propagation.formats import Format
     from meshclient.telemetry.propagation.propagator import Fields, Finding, Headers
+
+# Sets of headers in the order they came: there are few, unless somebody makes them up.
+_REMEMBERED = 64
 
 
 class Reader:
@@ -33,7 +37,7 @@ class Reader:
     Raises ConfigError for an unknown name.
     """
 
-    __slots__ = ("_formats", "_places", "fields")
+    __slots__ = ("_formats", "_places", "_together", "fields")
 
     def __init__(self, names: Iterable[str] = NAMES) -> None:
         self._formats = [get(name) for name in names]
@@ -42,6 +46,7 @@ class Reader:
         for place, each in enumerate(self._formats):
             for field in each.fields:
                 self._places.setdefault(field, place)
+        self._together: dict[tuple[str, ...], list[Format]] = {}
         self.fields = frozenset(self._places)
 
     def extract(self, headers: Headers) -> TraceContext | None:
@@ -64,17 +69,26 @@ class Reader:
         return completed(found) if found is not None and found.trace_id else None
 
     def _find(self, fields: Fields) -> Finding | None:
-        places = {place for name in fields if (place := self._places.get(name)) is not None}
-        findings = [found for place in sorted(places) if (found := self._formats[place].read(fields)) is not None]
+        findings = [found for each in self._spoken(tuple(fields)) if (found := each.read(fields)) is not None]
         if not findings:
             return None
-        first = findings[0]
         if len(findings) > 1:
             # Stable: among equals the order of the names decides.
-            first, *rest = sorted(findings, key=_rank)
+            findings.sort(key=_rank)
+            first, *rest = findings
             for other in rest:
                 _join(first, other)
-        return first
+        return findings[0]
+
+    def _spoken(self, names: tuple[str, ...]) -> list[Format]:
+        """The formats that headers of these names may be in, the most trusted first."""
+        found = self._together.get(names)
+        if found is None:
+            places = {place for name in names if (place := self._places.get(name)) is not None}
+            found = [self._formats[place] for place in sorted(places)]
+            if len(self._together) < _REMEMBERED:
+                self._together[names] = found
+        return found
 
 
 def extract_any(headers: Headers, names: Iterable[str] = NAMES) -> TraceContext | None:

@@ -1,11 +1,16 @@
 """The balancer: what it remembers of endpoints, and how it avoids what a call has tried."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
+from meshclient.core.balance.balancer import Balancer
 from meshclient.core.balance.blame import WEIGHT
+from meshclient.core.balance.p2c import P2C
 from meshclient.core.balance.peak_ewma import UNKNOWN_COST
+from meshclient.core.balance.slow_start import SlowStart
+from meshclient.core.balance.weighing import Weighing
 from meshclient.core.outlier import Outlier
 from meshclient.model.endpoint import Endpoint, Health
 from meshclient.model.events import Event, PanicChanged
@@ -13,6 +18,7 @@ from meshclient.model.outcome import CANCELLED, Kind, Outcome
 from unit.core.fleet import OK, REFUSED, UNAVAILABLE, balancer, endpoint, endpoints, states, taken, use
 
 QUICK = Outlier(consecutive=1, base=4.0)
+SLOW = Weighing(slow_start=SlowStart(30.0))
 
 
 def test_without_endpoints_there_is_no_pick() -> None:
@@ -52,6 +58,19 @@ def test_standby_is_used_before_an_endpoint_is_tried_twice() -> None:
     assert taken(made).endpoint == first
     assert taken(made, tried=[first]).endpoint == second
     assert taken(made, tried=[first, second]).endpoint == first
+
+
+def test_one_that_is_new_says_how_warm_it_is() -> None:
+    made = Balancer("orders", P2C(Random(7).random), None, panic=0.5, uniform=Random(7).random, weighing=SLOW)
+    made.update(endpoints(3), 1000)
+    assert [status.warmth for status in made.status(1000)] == [1, 1, 1]
+    made.update([*endpoints(3), endpoint(3, priority=1), endpoint(4)], 1010)
+    assert [(status.state, status.warmth) for status in made.status(1025)] == [
+        *[("in_rotation", 1)] * 3,
+        ("standby", 1),
+        ("in_rotation", 0.5),
+    ]
+    assert [status.warmth for status in made.status(1040)] == [1] * 5
 
 
 def test_standby_counts_as_left_to_try() -> None:
