@@ -233,10 +233,17 @@ def test_a_mesh_and_settings_for_another_one_exclude_each_other(face: Face) -> N
         {"defaults": {}},
         {"observers": [print]},
         {"mode": "on-demand"},
+        {"telemetry": {"metrics": False}},
     ]
     for extra in others:
         with pytest.raises(meshclient.ConfigError, match=r"mesh=\.\.\. brings its own settings"):
             face.client(mesh=mesh, **extra)
+
+
+def test_what_is_told_is_set_with_the_client(face: Face) -> None:
+    endpoints = {"orders": {"endpoints": ["127.0.0.1:1"]}}
+    assert face.client(services=endpoints).mesh.tally.metrics
+    assert not face.client(services=endpoints, telemetry={"metrics": False}).mesh.tally.metrics
 
 
 def test_a_shared_mesh_stays_open(face: Face) -> None:

@@ -62,6 +62,7 @@ class Client(httpx.Client):
         mode: see `Mesh`.
         state_dir: see `Mesh`.
         discovery: see `Mesh`.
+        telemetry: see `Mesh`.
         observers: see `Mesh`.
         engine: "builtin" for connections of our own, or "httpx" for those of httpx's transport; by default as the
             mesh's ``[defaults]`` say. With `transport` or ``http2`` among httpx's arguments it is always httpx's.
@@ -81,11 +82,12 @@ class Client(httpx.Client):
         mode: str | None = None,
         state_dir: Path | str | None = None,
         discovery: Mapping[str, object] | None = None,
+        telemetry: Mapping[str, object] | None = None,
         observers: Sequence[Observer] = (),
         engine: Literal["builtin", "httpx"] | None = None,
         **arguments: Unpack[ClientArguments],
     ) -> None:
-        settings = (resolver, defaults, services, domains, mode, state_dir, discovery, observers or None)
+        settings = (resolver, defaults, services, domains, mode, state_dir, discovery, telemetry, observers or None)
         if mesh is not None and any(setting is not None for setting in settings):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
@@ -100,6 +102,7 @@ class Client(httpx.Client):
             mode=mode,
             state_dir=state_dir,
             discovery=discovery,
+            telemetry=telemetry,
             observers=observers,
         )
         self._road: ShortRoad | None = None
