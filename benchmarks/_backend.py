@@ -1,4 +1,4 @@
-"""The other end of `call.py`: a keep-alive HTTP/1.1 server that answers every GET with the same 100 bytes.
+"""A fast HTTP backend for benchmarks: answers every GET on a connection with the same 100 bytes.
 
 Run as a program it prints its port, serves until its standard input closes, and knows nothing of bodies.
 """
@@ -25,12 +25,16 @@ class Answering(asyncio.Protocol):
         """Answer each head that is complete."""
         *requests, self.seen = (self.seen + data).split(b"\r\n\r\n")
         if requests:
-            self.transport.write(ANSWER * len(requests))
+            self.answer(requests)
+
+    def answer(self, heads: list[bytes]) -> None:
+        """Answer these."""
+        self.transport.write(ANSWER * len(heads))
 
 
-async def serve() -> None:
+async def serve(protocol: type[Answering] = Answering) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answering, "127.0.0.1", 0)
+    server = await loop.create_server(protocol, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await loop.run_in_executor(None, sys.stdin.read)

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
-BODY = b'{"pad": "' + b"x" * 89 + b'"}'
+from _backend import BODY, Answering, serve
+
 FRESH = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 STALE = b'HTTP/1.1 200 OK\r\nCache-Control: max-age=0\r\nETag: "v"\r\nContent-Length: %d\r\n\r\n%b' % (len(BODY), BODY)
 CONFIRMED = b'HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=0\r\nETag: "v"\r\n\r\n'
@@ -18,45 +18,26 @@ HELD_FOR = 0.05
 asked = 0
 
 
-class Answering(asyncio.Protocol):
+class Keepable(Answering):
     """One connection."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.seen = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each head that is complete."""
-        *requests, self.seen = (self.seen + data).split(b"\r\n\r\n")
-        for request in requests:
-            self.answer(request)
-
-    def answer(self, head: bytes) -> None:
-        """Answer one."""
+    def answer(self, heads: list[bytes]) -> None:
+        """Answer these."""
         global asked  # noqa: PLW0603 - the count of this process
-        path = head.split(b" ", 2)[1]
-        if path == b"/count":
-            text = b"%d" % asked
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
-            return
-        asked += 1
-        if path == b"/validate":
-            self.transport.write(CONFIRMED if b"if-none-match" in head.lower() else STALE)
-        elif path.startswith(b"/held/"):
-            asyncio.get_running_loop().call_later(HELD_FOR, self.transport.write, FRESH)
-        else:
-            self.transport.write(FRESH)
-
-
-async def serve() -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answering, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await loop.run_in_executor(None, sys.stdin.read)
+        for head in heads:
+            path = head.split(b" ", 2)[1]
+            if path == b"/count":
+                text = b"%d" % asked
+                self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
+                continue
+            asked += 1
+            if path == b"/validate":
+                self.transport.write(CONFIRMED if b"if-none-match" in head.lower() else STALE)
+            elif path.startswith(b"/held/"):
+                asyncio.get_running_loop().call_later(HELD_FOR, self.transport.write, FRESH)
+            else:
+                self.transport.write(FRESH)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(Keepable))

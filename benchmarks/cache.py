@@ -1,6 +1,6 @@
 """What a call costs that the cache answers, or has a part in, beside the same call without a cache.
 
-    python benchmarks/cache.py [--calls 5000] [--rounds 5] [--together 1000]
+    python benchmarks/cache.py [--quick] [--calls 5000] [--rounds 5] [--together 1000]
 
 CPU time (user + system, all threads) of the calling process for each GET of 100 bytes; the backend is a process of its
 own. Each measurement is a process, each round makes all of them in rotated order, and a ratio is taken inside a round.
@@ -10,7 +10,9 @@ own. Each measurement is a process, each round makes all of them in rotated orde
 - revalidate: what is stale at once, so that each call is a 304.
 - together: so many equal calls at one time, which make one call; the backend takes 50 ms. The peer makes all of them.
 
-Every answer's length is checked, and after each measurement how often the backend was asked.
+Every answer's length is checked, and after each measurement how often the backend was asked. `--quick` makes a fifth
+of the calls in three rounds. The report is printed, and kept as benchmarks/results/cache.md if it has at least three
+rounds.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 HERE = Path(__file__).resolve().parent
+RESULT = HERE / "results" / "cache.md"
 SIZE = 100
+KEPT_FROM = 3  # rounds: fewer are a trial
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 GOAL = 6.0  # us for a hit through the asynchronous channel
 FACES = ("sync client", "sync channel", "async client", "async channel", "async httpx")
@@ -139,28 +144,34 @@ def plan() -> list[tuple[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the calls, in three rounds")
+    parser.add_argument("--calls", type=int)
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--together", type=int, default=1000)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         print(json.dumps(worker(*json.loads(arguments.worker))))
         return
+    calls = arguments.calls or (1000 if arguments.quick else 5000)
+    count_of_rounds = arguments.rounds or (KEPT_FROM if arguments.quick else 5)
     cells = plan()
     rounds: list[dict[tuple[str, str, bool], dict[str, float]]] = []
     with ExitStack() as stack:
         origin = start_backend(stack)
-        for turn in range(arguments.rounds):
-            print(f"round {turn + 1} of {arguments.rounds}", file=sys.stderr)
+        for turn in range(count_of_rounds):
+            print(f"round {turn + 1} of {count_of_rounds}", file=sys.stderr)
             at = turn % len(cells)
             found = {}
             for face, kind in cells[at:] + cells[:at]:
-                calls = arguments.together if kind == "together" else arguments.calls
+                times = arguments.together if kind == "together" else calls
                 for cached in (True, False):
-                    found[face, kind, cached] = one(face, kind, origin, calls, cached=cached)
+                    found[face, kind, cached] = one(face, kind, origin, times, cached=cached)
             rounds.append(found)
-    report(rounds)
+    text = report(rounds, calls, arguments.together)
+    print(text)
+    if count_of_rounds >= KEPT_FROM:
+        RESULT.write_text(text, "utf-8")
 
 
 def start_backend(stack: ExitStack) -> str:
@@ -174,17 +185,33 @@ def start_backend(stack: ExitStack) -> str:
     return f"http://127.0.0.1:{int(process.stdout.readline())}"
 
 
-def report(rounds: list[dict[tuple[str, str, bool], dict[str, float]]]) -> None:
-    print(f"{len(rounds)} rounds; us of CPU a call, median (min-max); ratio to the same call without a cache")
+def report(rounds: list[dict[tuple[str, str, bool], dict[str, float]]], calls: int, together: int) -> str:
+    """In Markdown."""
+    lines = [
+        "# Calls that the cache has a part in",
+        "",
+        (
+            f"Made by `python benchmarks/cache.py`: {len(rounds)} rounds of {calls} calls a measurement, {together} at "
+            f"a time for `together`. Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} "
+            "cores."
+        ),
+        "",
+        "Microseconds of CPU a call, and their ratio to the same call without a cache: medians over the rounds, with",
+        "the lowest and the highest. What is measured: the head of `benchmarks/cache.py`.",
+        "",
+        "| call | through | us of CPU | ratio | backend asked |",
+        "|---|---|---:|---:|---:|",
+    ]
     for face, kind in plan():
         with_cache = [each[face, kind, True]["us"] for each in rounds]
         ratios = [each[face, kind, True]["us"] / each[face, kind, False]["us"] for each in rounds]
         asked = rounds[-1][face, kind, True]["asked"]
-        cost = f"{statistics.median(with_cache):7.1f} ({min(with_cache):.1f}-{max(with_cache):.1f})"
-        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        print(f"  {kind:10} {face:13} {cost:24} ratio {ratio:18} backend asked {asked:.0f} times")
+        cost = f"{statistics.median(with_cache):.1f} ({min(with_cache):.1f}-{max(with_cache):.1f})"
+        ratio = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f})"
+        lines.append(f"| {kind} | {face} | {cost} | {ratio} | {asked:.0f} |")
     hit = statistics.median([each["async channel", "hit", True]["us"] for each in rounds])
-    print(f"a hit through the asynchronous channel: {hit:.1f} us; at most {GOAL:g} wanted")
+    wanted = f"at most {GOAL:g} us wanted: {'met' if hit <= GOAL else 'MISSED'}"
+    return "\n".join([*lines, "", f"A hit through the asynchronous channel: {hit:.1f} us; {wanted}.", ""])
 
 
 if __name__ == "__main__":

@@ -170,25 +170,26 @@ def test_hedging_is_off(backends: Backends) -> None:
     on_trio(work)
 
 
-def test_nothing_is_mirrored() -> None:
-    """The calls themselves do not notice, and the mirror's budget is not used up."""
+def test_calls_are_mirrored() -> None:
+    """Each copy is sent, and gives its place back."""
 
     async def work() -> None:
         services = {
-            "orders": {"endpoints": [real.url], "traffic": {"mirror": {"to": "next", "share": 1.0, "limit": 2}}},
+            "orders": {"endpoints": [real.url], "traffic": {"mirror": {"to": "next", "share": 1.0, "limit": 5}}},
             "next": {"endpoints": [shadow.url]},
         }
         async with meshclient.AsyncClient(services=services, trust_env=False) as client:
             for _ in range(5):
                 assert (await client.get("http://orders/")).text == "ok"
+            await until(lambda: len(shadow.requests) == 5)
             branches = client.mesh.service("orders").branches
-            assert branches is not None
-            assert branches.mirror is not None
-            assert branches.mirror.in_flight == 0
+        assert branches is not None
+        assert branches.mirror is not None
+        assert branches.mirror.in_flight == 0
 
     with RawServer(always(OK)) as real, RawServer(always(OK)) as shadow:
         on_trio(work)
-        assert (len(real.requests), shadow.requests) == (5, [])
+        assert (len(real.requests), len(shadow.requests)) == (5, 5)
 
 
 def test_faults_on_purpose_take_their_time() -> None:

@@ -14,7 +14,7 @@ from meshclient.core.caching.answer import Serve, Validate, whole
 from meshclient.core.caching.entry import Entry
 from meshclient.core.caching.message import Arrival, Request, Response, combined
 from meshclient.core.caching.policy import Policy
-from unit.core.caching_scene import NOW, URL, date
+from unit.core.caching_scene import NOW, URL, date, revised
 
 seconds = st.integers(0, 200)
 flags = st.sets(
@@ -237,7 +237,7 @@ class World:
         for old, new in change.updates:
             if new is not None:
                 self.bodies[new.stored] = self.bodies[old.stored]
-        self.stored = entries.revised(self.stored, change.updates, 4)
+        self.stored = revised(self.stored, change.updates, 4)
         if change.put is not None and (done := storing.completed(change.put, 1)):
             self.bodies[done.stored] = body
             self.stored = entries.kept(self.stored, done, 4)

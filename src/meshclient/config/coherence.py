@@ -181,15 +181,19 @@ class _Search:
                 self.lines.append(f"{said}: calls that are let in wait for a connection; lower {key} or raise {room}")
 
     def _kept(self, place: Path, service: ServiceConfig) -> None:
-        for route in service.routes if service.cache is not None else ():
+        # As `Shelf.configured` has it: the service's own cache, or that of the first route named that has one.
+        caches = {(*place, "routes", route.pattern, "cache"): route.cache for route in service.routes if route.cache}
+        holding, held = next(iter(caches.items()), ((), None))
+        if service.cache is not None:
+            holding, held = (*place, "cache"), service.cache
+        for own, cache in caches.items():
             for key in ONE_STORE:
-                own: Path = ("routes", route.pattern, "cache", key)
-                if (*place, *own) in self.leaves:
+                if own != holding and getattr(cache, key) != getattr(held, key) and (*own, key) in self.leaves:
                     # Without the values: a store's address may hold a password.
-                    said = f"{dotted((*place, *own))} ({self.settings[*place, *own].origin}) means nothing"
+                    said = f"{dotted((*own, key))} ({self.settings[*own, key].origin}) means nothing"
                     self.lines.append(
-                        f"{said}: a service and its routes keep responses in one store, that of "
-                        f"{dotted((*place, 'cache'))}; say it there"
+                        f"{said}: a service and its routes keep responses in one store, that of {dotted(holding)}; "
+                        "say it there"
                     )
 
     def _speaks(self, place: Path, *tables: str) -> bool:

@@ -1,14 +1,14 @@
 """Work beside a call that the call does not wait for; where the colours differ, and not generated therefore.
 
-A coroutine becomes a task of the running loop; on trio, where a task belongs to whoever made room for it, it is left
-undone. A blocking call runs on a thread that the discovery runtime owns and starts for it, as those of resolvers do;
-where no thread can be started it is left undone.
+A coroutine becomes a task of the running loop, asyncio's or trio's. A blocking call runs on a thread that the discovery
+runtime owns and starts for it, as those of resolvers do; where no thread can be started it is left undone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from meshclient.discovery.runtime.background import CLOSE_TIMEOUT
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background
+from meshclient.http.foreign_task import ForeignTask, foreign_loop
 from meshclient.http.waiting import async_here, async_runs
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class AsyncErrands:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._foreign: set[ForeignTask] = set()
 
     def renew(self) -> None:
         """Nothing: tasks are their loop's, which a forked child does not run on."""
@@ -39,7 +41,8 @@ class AsyncErrands:
     def begin(self, errand: Callable[[], Coroutine[object, object, None]], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing but cancellation; `ended` is called when it is over, or was not."""
         if not async_runs():
-            ended()
+            self._foreign = {task for task in self._foreign if not task.done()}
+            self._foreign.add(ForeignTask(errand, ended))
             return
         task = asyncio.get_running_loop().create_task(errand())
         # A loop holds its tasks weakly.
@@ -49,6 +52,8 @@ class AsyncErrands:
 
     async def aclose(self) -> None:
         """Let what is under way on this loop end within `GRACE` seconds, cancel the rest, and wait for that."""
+        if self._foreign and not async_runs():
+            await self._end_foreign()
         loop = async_here() if async_runs() else None
         own = {task for task in self._tasks if task.get_loop() is loop}
         if own:
@@ -61,6 +66,18 @@ class AsyncErrands:
             # Another thread's loop, or one that is closed and whose tasks will never go on.
             with suppress(RuntimeError):
                 task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def _end_foreign(self) -> None:
+        loop, ends = foreign_loop(), time.monotonic() + GRACE
+        own = {task for task in self._foreign if task.loop is loop}
+        self._foreign -= own
+        try:
+            for task in own:
+                await task.wait(ends - time.monotonic())
+        finally:
+            for task in own:
+                task.cancel()
+                await task.over()
 
 
 class Errands:

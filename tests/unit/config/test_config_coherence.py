@@ -172,6 +172,21 @@ def warnings(folder: Path, text: str = "", environ: Mapping[str, str] | None = N
                 for key in ("store", "coalesce")
             ],
         ),
+        (
+            (
+                "[services.orders.routes]\n"
+                "'/a/long'.cache = { max_bytes = '1MiB' }\n"
+                "'/b'.cache = { max_bytes = '1MiB', store = 'redis://u:P@h', ttl = '5s' }\n"
+                "'/c'.cache = { max_bytes = '2MiB' }"
+            ),
+            [
+                (
+                    f'services.orders.routes."{route}".cache.{key} ~ means nothing: a service and its routes keep '
+                    'responses in one store, that of services.orders.routes."/a/long".cache; say it there'
+                )
+                for route, key in (("/b", "store"), ("/c", "max_bytes"))
+            ],
+        ),
     ],
 )
 def test_what_cannot_all_hold_is_told_with_values_and_origins(tmp_path: Path, text: str, said: list[str]) -> None:

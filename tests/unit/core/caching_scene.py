@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from meshclient.core.caching import dates, reception, reuse, storing
 from meshclient.core.caching.answer import Serve, Validate
-from meshclient.core.caching.entry import Entry
+from meshclient.core.caching.entry import Entry, kept
 from meshclient.core.caching.message import Arrival, Fields, Request, Response
 from meshclient.core.caching.policy import Policy
-from meshclient.core.caching.reception import Reception
+from meshclient.core.caching.reception import Reception, Updates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 URL = "http://orders/v1/orders/42"
@@ -108,3 +113,13 @@ def answered(
 def header(headers: Fields, name: str) -> str | None:
     """The values of a field, joined."""
     return ", ".join(value for found, value in headers if found.lower() == name.lower()) or None
+
+
+def revised(entries: Iterable[Entry], updates: Updates, limit: int) -> tuple[Entry, ...]:
+    """What a store has of a URL once some entries have been replaced, or removed where None replaces them."""
+    rest = tuple(entries)
+    for old, new in updates:
+        if old in rest:  # else somebody removed it in the meantime, and knew why
+            rest = tuple(entry for entry in rest if entry != old)
+            rest = rest if new is None else kept(rest, new, limit)
+    return rest

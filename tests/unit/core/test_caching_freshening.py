@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from meshclient.core.caching import entry as entries
 from meshclient.core.caching.answer import Validate
 from meshclient.core.caching.entry import Entry
 from meshclient.core.caching.message import Arrival
@@ -21,6 +20,7 @@ from unit.core.caching_scene import (
     decide,
     header,
     response,
+    revised,
     stored,
 )
 
@@ -192,7 +192,7 @@ def test_an_entry_removed_in_the_meantime_answers_and_stays_removed() -> None:
         arrival = Arrival(request, response(TAGGED, LATER, status=304), NOW + 100, NOW + 100)
         change = received(arrival, Validate(entry, ()), (), PRIVATE)
         assert change.serve is not None
-        assert entries.revised((), change.updates, 9) == ()
+        assert revised((), change.updates, 9) == ()
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,6 @@ def test_what_is_kept_beside_a_new_variant() -> None:
     assert default in entries.kept((one, two), default, 2)
 
 
-def test_revising_replaces_and_removes_what_is_still_there() -> None:
-    one = stored(FRESH, "Vary: Foo", request=ask("Foo: 1"))
-    two = stored(FRESH, "Vary: Foo", request=ask("Foo: 2"))
-    fresher = stored(FRESH, "Vary: Foo", "X: new", request=ask("Foo: 1"))
-    assert set(entries.revised((one, two), ((one, fresher),), 9)) == {fresher, two}
-    assert entries.revised((one, two), ((one, None),), 9) == (two,)
-    assert entries.revised((two,), ((one, fresher),), 9) == (two,)
-
-
 def test_each_variant_has_a_label() -> None:
     variants = [(("a", None),), (("a", ""),), (("a", "-"),), (("a", "b"), ("c", None)), (("a", "b\nc:-"),), ()]
     assert len({vary.label(variant) for variant in variants}) == len(variants)

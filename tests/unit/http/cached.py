@@ -78,10 +78,11 @@ class Kept:
         return {name: count for name, count in self.shelf.lookups.as_dict().items() if count}
 
     @property
-    def store(self) -> MemoryStore:
+    def urls(self) -> int:
+        """Of how many something is kept."""
         store = self.shelf.store
         assert isinstance(store, MemoryStore)
-        return store
+        return len(store._items)
 
     def send(self, method: str, path: str = "/", **keywords: Any) -> httpx.Response:
         response: httpx.Response = self.face.run(self.client.request(method, f"http://orders{path}", **keywords))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import inf
 from typing import Any
 
 import pytest
 
+from meshclient.http.caching.steps import AsyncSteps
 from unit.http.cached import BOUND, answer, kept
 from unit.http.face import Face
 from unit.http.gate import URL, Gate, gates_fixture  # noqa: F401 - a fixture
@@ -79,5 +81,42 @@ def test_closing_ends_what_is_under_way(gates: list[Gate]) -> None:
 
         outcomes = face.run(calls())
         assert all(isinstance(outcome, Exception) for outcome in outcomes)
+    finally:
+        face.end()
+
+
+def test_a_step_that_is_given_up_before_it_has_begun_keeps_nobody_waiting() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    async def main() -> None:
+        steps = AsyncSteps(shared=True)
+        waiting = asyncio.ensure_future(steps.run(never, lambda: True, inf))
+        # The caller has run, and what it has begun has not.
+        await asyncio.sleep(0)
+        await steps.give_up()
+        assert await asyncio.wait_for(waiting, BOUND)
+
+    asyncio.run(main())
+
+
+def test_a_url_that_varies_by_what_others_do_not_has_a_call_for_each(gates: list[Gate]) -> None:
+    lines = "Cache-Control: max-age=0", 'ETag: "a"', "Vary: X-Request-Id"
+    gates.append(gate := Gate(lambda number: answer(*lines, body=str(number))))
+    gate.open.set()
+    face = Face("async")
+    try:
+        client = kept(face, gate.server.url)
+        client.get(x_request_id="1")
+        gate.open.clear()
+
+        async def calls() -> set[str]:
+            tasks = [asyncio.ensure_future(client.client.get(URL, headers={"x-request-id": str(n)})) for n in (2, 3)]
+            await gate.reached(3)
+            assert [flight.waiting for flight in client.cache._flights._flights.values()] == [1, 1]
+            gate.open.set()
+            return {(await task).text for task in tasks}
+
+        assert face.run(calls()) == {"2", "3"}
     finally:
         face.end()

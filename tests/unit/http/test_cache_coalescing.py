@@ -69,7 +69,7 @@ def test_a_body_that_breaks_is_everybodys(face: Face, gates: list[Gate]) -> None
     assert {type(error) for error in errors} == {httpx.RemoteProtocolError}
     assert gate.asked == 1
     assert len(client.cache._flights) == 0
-    assert client.store.urls == 0
+    assert client.urls == 0
 
 
 def test_a_failing_service_is_asked_once_for_all_that_may_have_what_is_stale(face: Face, gates: list[Gate]) -> None:

@@ -135,28 +135,6 @@ def test_clients_of_both_colours_and_several_loops_share_what_a_mesh_keeps() -> 
         assert len(site.asked) == before
 
 
-def test_on_trio() -> None:
-    import trio
-
-    with (
-        Site(lambda *_: answer("Cache-Control: max-age=60, stale-while-revalidate=600", body="x")) as site,
-        meshclient.Mesh(services={"orders": {"endpoints": [site.url]}}) as mesh,
-    ):
-        now = time.time()
-        shelf = Shelf("orders", lambda _: Rule(Policy()), MemoryStore(MEGABYTE), lambda: now)
-
-        async def calls() -> list[str | None]:
-            nonlocal now
-            async with httpx.AsyncClient(transport=AsyncCachedTransport(mesh, AsyncCache(shelf))) as client:
-                marks = [(await client.get("http://orders/")).extensions["mesh"].cache for _ in range(2)]
-                now += 70
-                # Nobody is there to ask in the background; it is served all the same.
-                return [*marks, (await client.get("http://orders/")).extensions["mesh"].cache]
-
-        assert trio.run(calls) == [None, "hit", "stale"]
-        assert len(site.asked) == 1
-
-
 def test_a_small_body_that_unpacks_to_a_large_one_is_bounded_each_time(face: Face) -> None:
     import gzip
 

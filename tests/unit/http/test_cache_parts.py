@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from meshclient.http._sync.caching.download import Download, DownloadStream
 from meshclient.http.caching.changes import Changes
 from meshclient.http.caching.lonely import Lonely
+from meshclient.http.caching.room import Claim, Room
+from unit.http.cached import MEGABYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +34,9 @@ class Source(httpx.SyncByteStream):
         self.closed += 1
 
 
-def downloading(source: Source, most: int) -> tuple[Download, list[bytes | None]]:
+def downloading(source: Source, most: int, room: Room | None = None) -> tuple[Download, list[bytes | None]]:
     ended: list[bytes | None] = []
-    return Download(source, most, ended.append, shared=True), ended
+    return Download(source, most, ended.append, Claim(room or Room(MEGABYTE)), shared=True), ended
 
 
 def test_several_read_what_is_read_once() -> None:
@@ -119,3 +122,44 @@ def test_nobody_waits_for_ten_seconds() -> None:
         lonely.add(number, 100.0)
         assert len(lonely._until) <= 1024
     assert not lonely.knows("b", 100.0)
+
+
+def test_bodies_under_way_have_one_bound_together() -> None:
+    room = Room(100)
+    (one, kept), (other, passed) = (downloading(Source(8, 10), 1000, room) for _ in range(2))
+    for number in range(5):
+        assert one.chunk(number) == other.chunk(number) != b""
+    # There is no room for more of either: the next to come is no longer collected, and goes by whole all the same.
+    assert b"".join(DownloadStream(other, lambda: None)) == b"".join(bytes([number]) * 10 for number in range(1, 9))
+    assert (passed, other.body) == ([None], None)
+    assert one.whole(lambda: inf)
+    assert kept == [one.body]
+    assert room.take(100)
+
+
+@pytest.mark.parametrize("end", ["closed", "broken", "forgotten"])
+def test_a_body_gives_its_room_back(end: str) -> None:
+    room = Room(100)
+    download, _ = downloading(Source(2, 50, httpx.ReadError("reset")), 1000, room)
+    assert download.chunk(1)
+    assert not room.take(1)
+    if end == "closed":
+        download.close()
+    elif end == "broken":
+        with pytest.raises(httpx.ReadError):
+            download.chunk(2)
+    else:
+        del download
+        gc.collect()
+    assert room.take(100)
+
+
+def test_a_forked_child_has_all_the_room() -> None:
+    room = Room(100)
+    claim = Claim(room)
+    assert claim.more(100)
+    room.bereave()
+    assert room.take(60)
+    claim.end()
+    assert not room.take(101)
+    assert room.take(100)

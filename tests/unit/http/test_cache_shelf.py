@@ -69,7 +69,7 @@ def test_what_is_kept_past_its_time_is_no_hit(face: Face) -> None:
         client.wall.ahead += 61
         assert client.shelf.fresh(call()) is None
         assert client.shelf.fresh(call(accept_language="de")) is None
-        assert client.store.urls == 1
+        assert client.urls == 1
 
 
 def test_what_the_store_has_let_go_of_is_held_by_nobody(face: Face) -> None:
@@ -83,7 +83,7 @@ def test_what_the_store_has_let_go_of_is_held_by_nobody(face: Face) -> None:
             held.append(weakref.ref(hit))
             del hit
         gc.collect()
-        assert sum(each() is not None for each in held) == client.store.urls < 12
+        assert sum(each() is not None for each in held) == client.urls < 12
         assert client.shelf.fresh(call("/0")) is None
         assert client.shelf.fresh(call("/29")) is not None
 

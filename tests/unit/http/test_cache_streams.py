@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from meshclient.core.caching.policy import Policy
 from meshclient.http._sync.caching.download import Download
 from meshclient.http.caching.memory import MemoryStore
-from unit.http.cached import BOUND, Kept, Site, answer, kept
+from meshclient.http.caching.room import Claim, Room
+from meshclient.http.caching.shelf import Rule, Shelf
+from unit.http.cached import BOUND, MEGABYTE, Kept, Site, answer, kept
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
+from unit.http.gate import URL, Gate, gates_fixture  # noqa: F401 - a fixture
 from unit.http.rawserver import Connection, RawServer
 
 if TYPE_CHECKING:
@@ -65,7 +69,7 @@ def test_of_a_read_that_is_given_up_nothing_is_kept(face: Face) -> None:
         with streaming(client) as response:
             assert next(face.chunks(response)) == b"first,"
         go_on.set()
-        assert client.store.urls == 0
+        assert client.urls == 0
         assert len(client.cache._flights) == 0
         assert client.get().content == b"first,second"
         assert len(server.requests) == 2
@@ -79,7 +83,7 @@ def test_of_a_response_that_nobody_reads_nothing_is_kept(face: Face) -> None:
             pass
         # Not before, or all of it may come at once: what is here as a whole is kept, read or not.
         go_on.set()
-        assert client.store.urls == 0
+        assert client.urls == 0
         assert len(client.cache._flights) == 0
 
 
@@ -91,7 +95,7 @@ def test_of_a_body_that_breaks_nothing_is_kept(face: Face) -> None:
         for _ in range(2):
             with streaming(client) as response, pytest.raises(httpx.RemoteProtocolError):
                 face.read(response)
-        assert client.store.urls == 0
+        assert client.urls == 0
         assert len(client.cache._flights) == 0
         assert len(server.requests) >= 2
 
@@ -105,7 +109,7 @@ def test_a_body_that_is_shorter_than_it_says(face: Face) -> None:
         client = kept(face, server.url, service={"retry": False})
         with pytest.raises(httpx.RemoteProtocolError):
             client.get()
-        assert client.store.urls == 0
+        assert client.urls == 0
 
 
 @pytest.mark.parametrize("length", [True, False])
@@ -123,7 +127,7 @@ def test_a_body_that_is_too_large_passes(face: Face, length: bool) -> None:
         assert store.max_body < len(large)
         client = kept(face, server.url, store=store)
         assert [client.get().content for _ in range(2)] == [large, large]
-        assert store.urls == 0
+        assert len(store._items) == 0
         assert len(client.cache._flights) == 0
         assert len(server.requests) == 2
 
@@ -201,7 +205,7 @@ class Breaking(httpx.SyncByteStream):
 @pytest.mark.parametrize("error", [httpx.ReadError("reset"), KeyboardInterrupt()])
 def test_a_body_that_is_broken_off_is_closed_and_never_whole(error: BaseException) -> None:
     source, ended = Breaking(error), list[bytes | None]()
-    download = Download(source, 100, ended.append, shared=True)
+    download = Download(source, 100, ended.append, Claim(Room(MEGABYTE)), shared=True)
     assert download.chunk(0) == b"first"
     with pytest.raises(type(error)):
         download.chunk(1)
@@ -210,3 +214,18 @@ def test_a_body_that_is_broken_off_is_closed_and_never_whole(error: BaseExceptio
     assert (source.closed, ended, download.body) == (1, [None], None)
     download.close()
     assert source.closed == 1
+
+
+@pytest.mark.parametrize(("room", "cached"), [(500, None), (2000, "hit")])
+def test_a_body_for_which_there_is_no_room_is_not_kept(
+    face: Face, gates: list[Gate], room: int, cached: str | None
+) -> None:
+    whole = answer("Cache-Control: max-age=60", body="x" * 1000)
+    gates.append(gate := Gate(lambda _: whole[-10:], whole[:-10]))
+    shelf = Shelf("orders", lambda _: Rule(Policy()), MemoryStore(MEGABYTE), room=room)
+    client = kept(face, gate.server.url, shelf=shelf)
+    with face.stream(client.client, "GET", URL) as response:
+        gate.open.set()
+        assert face.read(response) == b"x" * 1000
+    again = client.get()
+    assert (again.text, again.extensions["mesh"].cache) == ("x" * 1000, cached)

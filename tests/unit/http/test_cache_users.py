@@ -66,12 +66,25 @@ def test_private_comes_before_public(face: Face) -> None:
         assert [client.get(cookie=f"sid={user}").text for user in "abab"] == ["1", "2", "1", "2"]
 
 
+def test_users_are_not_few(face: Face) -> None:
+    with Site(numbered("Cache-Control: private, max-age=60")) as site:
+        client = kept(face, site.url)
+        for _ in range(2):
+            assert [client.get(authorization=f"Bearer {user}").text for user in range(100)] == [
+                str(number) for number in range(1, 101)
+            ]
+        assert client.counts == {"miss": 100, "hit": 100}
+        client.send("POST")
+        assert client.get(authorization="Bearer 1").text == "102"
+
+
 @pytest.mark.parametrize("name", ["authorization", "cookie", "proxy_authorization", "x_api_key"])
 def test_who_asks_is_told_by(face: Face, name: str) -> None:
     with Site(numbered("Cache-Control: private, max-age=60")) as site:
         client = kept(face, site.url)
         assert [client.get(**{name: user}).text for user in "abab"] == ["1", "2", "1", "2"]
-        assert not any(value == "a" for each in client.store.get(_key()).entries for _, value in each.stored.variant)
+        [entry] = client.shelf.store.get(_key(), {name.replace("_", "-"): "a"}).entries  # type: ignore[union-attr]
+        assert not any(value == "a" for _, value in entry.stored.variant)
 
 
 def _key() -> str:

@@ -146,9 +146,9 @@ class RedisResponseStore:
             known[1].client.close()
 
     async def aclose(self) -> None:
-        """Let go of the connections of the running loop, and of blocking calls."""
-        self.close()
-        line = self._lines.pop(asyncio.get_running_loop(), None)
+        """Let go of the connections of the running loop."""
+        task = _task()
+        line = None if task is None else self._lines.pop(task.get_loop(), None)
         if line is not None:
             await line.client.aclose()
 

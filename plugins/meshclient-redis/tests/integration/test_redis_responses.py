@@ -114,7 +114,9 @@ def test_on_trio_there_is_nothing(redis_server: Redis, prefix: str) -> None:
     store.put("a", ("f", b"head"), ("t", b"body"), (20.0, 20.0))
 
     async def ask() -> object:
-        return await store.async_heads("a")
+        found = await store.async_heads("a")
+        await store.aclose()
+        return found
 
     assert trio.run(ask) is None
     store.close()
@@ -280,3 +282,11 @@ def test_each_loop_has_its_own_connections(redis_server: Redis, prefix: str) -> 
         return None if found is None else len(found)
 
     assert [asyncio.run(once(number)) for number in range(3)] == [1, 2, 3]
+
+
+def test_a_loop_takes_no_connections_along_of_blocking_calls(redis_server: Redis, prefix: str) -> None:
+    store = opened(redis_server, prefix)
+    connection = store._blocking().client.client_id()
+    asyncio.run(store.aclose())
+    assert store._blocking().client.client_id() == connection
+    store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _DAYS = "mon|tue|wed|thu|fri|sat|sun"
 _LONG_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
@@ -12,14 +13,17 @@ _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 # "A cache recipient SHOULD match the field value case-insensitively" and take a zone other than GMT for invalid (RFC
 # 9111, section 4.2). In everything else the grammar is kept to: an invalid date has expired, so strictness is safe.
-_FORMATS = tuple(
+_COMPLETE = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
         rf"(?:{_DAYS}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
-        rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<short>[0-9]{{2}}) {_TIME} GMT",
         rf"(?:{_DAYS}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
     )
 )
+_SHORT = re.compile(
+    rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<short>[0-9]{{2}}) {_TIME} GMT", re.IGNORECASE | re.ASCII
+)
+_LONGEST = len("Wednesday, 31-Dec-99 23:59:59 GMT")
 _EPOCH = date(1970, 1, 1).toordinal()
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 # Sun, 31 Dec 9999 23:59:59 GMT: the last date with a year of four digits.
@@ -35,9 +39,21 @@ def parsed(text: str, now: float) -> float | None:
         text: the field's value.
         now: seconds since 1970, to tell the century of the format of RFC 850.
     """
-    for form in _FORMATS:
-        if match := form.fullmatch(text.strip(" \t")):
-            return _seconds(match, now)
+    bare = text.strip(" \t")
+    if len(bare) > _LONGEST:
+        return None
+    if match := _SHORT.fullmatch(bare):
+        return _seconds(match, now)
+    return _complete(bare)
+
+
+# All responses of a second have the same Date, and each is read several times.
+@lru_cache(maxsize=128)
+def _complete(text: str) -> float | None:
+    """The same, where the date has all of its year."""
+    for form in _COMPLETE:
+        if match := form.fullmatch(text):
+            return _seconds(match, 0.0)
     return None
 
 

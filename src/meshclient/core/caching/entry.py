@@ -119,22 +119,13 @@ def kept(entries: Iterable[Entry], new: Entry, limit: int) -> tuple[Entry, ...]:
     """
     fitting = set(new.stored.variant)
     others = (entry for entry in entries if not fitting.issuperset(entry.stored.variant))
-    return tuple(sorted((new, *others), key=_moment, reverse=True)[:limit])
+    return tuple(sorted((new, *others), key=moment, reverse=True)[:limit])
 
 
-def _moment(entry: Entry) -> tuple[float, float]:
+def moment(entry: Entry) -> tuple[float, float]:
+    """Which of two is the newer: the one with the greater moment."""
     # A Date in the future, by a clock that is wrong, is not later than the response came.
     return min(entry.date, entry.stored.received_at), entry.stored.received_at
-
-
-def revised(entries: Iterable[Entry], updates: Iterable[tuple[Entry, Entry | None]], limit: int) -> tuple[Entry, ...]:
-    """The variants of a URL once some have been replaced, or removed where None replaces them; as `kept`."""
-    rest = tuple(entries)
-    for old, new in updates:
-        if old in rest:  # else somebody removed it in the meantime, and knew why
-            rest = tuple(entry for entry in rest if entry != old)
-            rest = rest if new is None else kept(rest, new, limit)
-    return rest
 
 
 def _etag(stored: Stored) -> str | None:

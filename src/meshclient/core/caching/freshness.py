@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meshclient.core.caching import dates, directives, structured
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 # Statuses that may be given a lifetime nobody stated (RFC 9110, section 15.1); 206 is never stored here.
 HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
+
+# Letters of Cache-Control of which it is remembered what they mean.
+_SHORT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,19 @@ def control(response: Response, policy: Policy) -> Control:
         given = structured.directives(", ".join(lines(response.headers, name)))
         if given is not None:
             return Control(directives.of_response(given), targeted=True)
-    told = [pair for line in lines(response.headers, "cache-control") for pair in directives.pairs(line)]
-    return Control(directives.of_response(told), targeted=False)
+    return Control(_told(tuple(lines(response.headers, "cache-control"))), targeted=False)
+
+
+def _told(said: tuple[str, ...]) -> Directives:
+    return _read_before(said) if sum(map(len, said)) <= _SHORT else _read(said)
+
+
+def _read(said: tuple[str, ...]) -> Directives:
+    return directives.of_response(pair for line in said for pair in directives.pairs(line))
+
+
+# A service says the same few things in all of its responses.
+_read_before = lru_cache(maxsize=128)(_read)
 
 
 def date_of(response: Response, received_at: float) -> float:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from meshclient.core.caching import conditions, directives
 from meshclient.core.caching.answer import Serve, Validate, answer, whole
-from meshclient.core.caching.message import Request
 from meshclient.core.caching.vary import matches
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from meshclient.core.caching.directives import Wishes
     from meshclient.core.caching.entry import Entry
+    from meshclient.core.caching.message import Request
     from meshclient.core.caching.policy import Policy
 
 # A request without these asks for nothing in particular; If-Range means nothing without Range.
@@ -114,12 +114,6 @@ def _while_revalidating(entry: Entry, wishes: Wishes, staleness: float, policy: 
         return False
     stated = entry.directives.stale_while_revalidate
     return 0 <= staleness < (policy.stale_while_revalidate if stated is None else stated)
-
-
-def in_background(request: Request, refresh: Validate) -> Request:
-    """The request by which an entry is refreshed that answered `request`: nobody's conditions, and a body."""
-    fields = {name: value for name, value in request.fields.items() if name not in refresh.drop}
-    return Request("GET", request.url, fields)
 
 
 def _refresh(entry: Entry) -> Validate:

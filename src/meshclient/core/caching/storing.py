@@ -108,7 +108,16 @@ def entry_of(arrival: Arrival, variant: Variant, held: Control, policy: Policy) 
     response, received_at = arrival.response, arrival.received_at
     headers = clean(response.headers, unwanted(response.headers, held.directives, policy))
     born = received_at - freshness.initial_age(response, arrival.requested_at, received_at)
-    return made(Stored(response.status, _dated(headers, received_at), variant, born, received_at), held, policy)
+    stored = Stored(
+        response.status, _dated(headers, received_at), variant, born, received_at, _stated_length(response.headers)
+    )
+    return made(stored, held, policy)
+
+
+def _stated_length(headers: Fields) -> int:
+    """What the body will have, by Content-Length; 0 where that does not say."""
+    stated = lines(headers, "content-length")
+    return (directives.seconds(stated[0]) or 0) if stated else 0
 
 
 def unwanted(headers: Fields, given: Directives, policy: Policy) -> frozenset[str]:
@@ -154,4 +163,4 @@ def completed(entry: Entry, length: int) -> Entry | None:
     stated = lines(entry.stored.headers, "content-length")
     if any(directives.seconds(value) != min(length, directives.MOST_SECONDS) for value in stated):
         return None
-    return replace(entry, stored=replace(entry.stored, length=length))
+    return entry if entry.stored.length == length else replace(entry, stored=replace(entry.stored, length=length))

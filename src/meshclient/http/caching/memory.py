@@ -1,28 +1,24 @@
 """Responses in this process's memory, of which it never takes more than it may.
 
 One item for each URL, with all its variants: what is used least goes first, and what is of no use to anybody any more
-goes before that. The variants of a URL are few (`kept`), so that ten thousand of one displace only each other.
+goes before that. Those of one URL never take more than half.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachetools import TLRUCache
 
-from meshclient.core.caching.entry import kept
 from meshclient.discovery.runtime.loop import fork_safe_lock
-from meshclient.http.caching.variants import MOST_VARIANTS, NOTHING, Variant, Variants
+from meshclient.http.caching.resource import Resource
+from meshclient.http.caching.variants import NOTHING, Variant, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from meshclient.core.caching.entry import Entry
-
-# Beside the URL itself: the item's places in dictionaries and queues.
-ITEM_COST = 512
 
 
 class MemoryStore:
@@ -42,24 +38,15 @@ class MemoryStore:
 
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.time) -> None:
         self.max_body = int(max_bytes * self._SHARE)
-        self._items: TLRUCache[str, Variants] = TLRUCache(max_bytes, _until, clock, _size)
+        self._items: TLRUCache[str, Resource] = TLRUCache(max_bytes, _until, clock, _size)
         self._lock = fork_safe_lock()
         self.version = 0
 
-    @property
-    def bytes_used(self) -> int:
-        """Of all that is kept."""
-        return int(self._items.currsize)
-
-    @property
-    def urls(self) -> int:
-        """Of how many URLs there is something."""
-        return len(self._items)
-
-    def get(self, key: str) -> Variants:
-        """What is kept under `key`: the same object until something about it changes."""
+    def get(self, key: str, fields: Mapping[str, str]) -> Variants:
+        """What is kept under `key` for requests with `fields`."""
         with self._lock:
-            return self._get(key)
+            resource = self._get(key)
+            return NOTHING if resource is None else resource.fitting(fields)
 
     def body(self, key: str, variant: Variant) -> bytes | None:
         """The variant's body."""
@@ -68,49 +55,48 @@ class MemoryStore:
 
     def put(self, key: str, entry: Entry, body: bytes, until: float) -> None:
         """Keep a response, in the place of the same variant; the oldest variants go where there are too many."""
-        new = Variant(entry, body, until)
-        with self._lock:
-            self._set(key, _with(self._get(key), new))
+        # One time for all that is asked below: an item that ends in between would be counted wrongly.
+        with self._lock, self._items.timer as now:
+            self._add(key, self._get(key) or Resource(key), Variant(entry, body, until), now)
 
     def replace(self, key: str, old: Entry, new: Entry | None, until: float) -> None:
         """A response has another head now, or is to be forgotten; nothing happens where it is gone."""
-        with self._lock:
-            found = self._get(key)
-            variant = found.of(old)
-            if variant is not None:
-                rest = Variants(tuple(each for each in found.each if each is not variant))
-                self._set(key, rest if new is None else _with(rest, Variant(new, variant.body, until)))
+        with self._lock, self._items.timer as now:
+            resource = self._get(key)
+            variant = None if resource is None else resource.take(old)
+            if resource is None or variant is None:
+                return
+            if new is None:
+                self._set(key, resource)
+            else:
+                self._add(key, resource, Variant(new, variant.body, until), now)
 
     def delete(self, key: str) -> None:
         """Forget all variants."""
-        with self._lock:
-            self._drop(key)
+        with self._lock, self._items.timer:
+            self._set(key, None)
 
-    def _get(self, key: str) -> Variants:
+    def _get(self, key: str) -> Resource | None:
         # Not by `get`, which asks twice: in between an item may have come to its end.
         try:
             return self._items[key]
         except KeyError:
-            return NOTHING
+            return None
 
-    def _drop(self, key: str) -> None:
-        with suppress(KeyError):
-            del self._items[key]
+    def _add(self, key: str, resource: Resource, variant: Variant, now: float) -> None:
+        resource.add(variant, int(self._items.maxsize) // 2, now)
+        self._set(key, resource)
+
+    def _set(self, key: str, resource: Resource | None) -> None:
+        # Away with it first: the store counts what is put into it, not what has become of that.
+        self._items.pop(key, None)
+        if resource:
+            self._items[key] = resource
         self.version += 1
 
-    def _set(self, key: str, variants: Variants) -> None:
-        each = list(variants.each)
-        while each and _size(item := Variants(tuple(each), key=key)) > self._items.maxsize:
-            each.pop()
-        if each:
-            self._items[key] = item
-            self.version += 1
-        else:
-            self._drop(key)
-
-    async def async_get(self, key: str) -> Variants:
+    async def async_get(self, key: str, fields: Mapping[str, str]) -> Variants:
         """As `get`."""
-        return self.get(key)
+        return self.get(key, fields)
 
     async def async_body(self, key: str, variant: Variant) -> bytes | None:
         """As `body`."""
@@ -135,15 +121,10 @@ class MemoryStore:
         """As `close`."""
 
 
-def _with(variants: Variants, new: Variant) -> Variants:
-    by_entry = {id(variant.entry): variant for variant in (*variants.each, new)}
-    return Variants(tuple(by_entry[id(entry)] for entry in kept(variants.entries, new.entry, MOST_VARIANTS)))
-
-
-def _until(_: str, variants: Variants, now: float) -> float:
+def _until(_: str, resource: Resource, now: float) -> float:
     del now
-    return max(variant.until for variant in variants.each)
+    return resource.until
 
 
-def _size(variants: Variants) -> int:
-    return ITEM_COST + len(variants.key) + sum(variant.size for variant in variants.each)
+def _size(resource: Resource) -> int:
+    return resource.size

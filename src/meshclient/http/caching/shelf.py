@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from meshclient.core.caching.message import combined
 from meshclient.core.caching.policy import Policy
 from meshclient.core.caching.reuse import PARTICULAR
-from meshclient.core.caching.vary import matches
 from meshclient.http.caching.changes import Changes
 from meshclient.http.caching.hit import Hit, Known
 from meshclient.http.caching.lookups import Lookups
 from meshclient.http.caching.memory import MemoryStore
 from meshclient.http.caching.question import key_of
+from meshclient.http.caching.room import Room
 from meshclient.http.caching.shared import open_shared
 from meshclient.http.caching.users import Users
 
@@ -75,11 +75,13 @@ class Shelf:
         store: where they are: `MemoryStore`, or one that processes share.
         clock: epoch seconds.
         unkept: name of a cookie that is set beside the service's own, and not kept; empty for none.
+        room: bytes of bodies that may be on their way into the store at a time.
 
     Attributes:
         lookups: how look-ups have ended.
         changes: made through this process.
         users: the caches over it.
+        room: what is left for bodies on their way.
     """
 
     def __init__(
@@ -88,7 +90,9 @@ class Shelf:
         rule: Callable[[str], Rule | None],
         store: MemoryStore | SharedStore,
         clock: Callable[[], float] = time.time,
+        *,
         unkept: str = "",
+        room: int = 64 * 2**20,
     ) -> None:
         self.service = service
         self.unkept = unkept
@@ -98,6 +102,7 @@ class Shelf:
         self.lookups = Lookups()
         self.changes = Changes()
         self.users = Users()
+        self.room = Room(room)
         self._memory = store if isinstance(store, MemoryStore) else None
         self._known: dict[tuple[str, bytes], Known] = {}
         self._known_bytes = 0
@@ -124,7 +129,8 @@ class Shelf:
             return None if given is None else rules[given]
 
         store = open_shared(first.store) if first.store else MemoryStore(first.max_bytes)
-        return cls(name, rule, store, unkept=config.session.cookie if config.session else "")
+        unkept = config.session.cookie if config.session else ""
+        return cls(name, rule, store, unkept=unkept, room=first.max_bytes)
 
     def fresh(self, call: PlainCall) -> Hit | None:
         """The answer to a plain call, where it is in memory and nothing has to be asked or decided; counted then.
@@ -145,7 +151,7 @@ class Shelf:
             if self.clock() < known.until and (hit := known.hit()) is not None:
                 self.lookups.hit += 1
                 return hit
-        return self._looked_up(call, memory, known.key)
+        return self._looked_up(call, memory, known.key, _fields(call))
 
     def _first(self, call: PlainCall, memory: MemoryStore) -> Hit | None:
         if call.method != "GET" or call.content:
@@ -154,13 +160,14 @@ class Shelf:
         if not PARTICULAR.isdisjoint(fields) or self.rule(call.path) is None:
             return None
         target = call.head.split(b" ", 2)[1].decode("latin-1")
-        return self._looked_up(call, memory, key_of(self.service, call.scheme, fields.get("host", ""), target))
+        key = key_of(self.service, call.scheme, fields.get("host", ""), target)
+        return self._looked_up(call, memory, key, fields)
 
-    def _looked_up(self, call: PlainCall, memory: MemoryStore, key: str) -> Hit | None:
+    def _looked_up(self, call: PlainCall, memory: MemoryStore, key: str, fields: Mapping[str, str]) -> Hit | None:
         """Find out which variant answers, and remember it for as long as nothing changes."""
         # Read first: what changes meanwhile is looked up again.
         version, now = memory.version, self.clock()
-        hit = self._found(memory.get(key), _fields(call), now)
+        hit = self._found(memory.get(key, fields), now)
         until = 0.0 if hit is None else hit.at(now)
         self._remember(call, Known(key, hit, version, until), min(_REMEMBERED, memory.max_body // 2))
         if hit is not None:
@@ -179,16 +186,13 @@ class Shelf:
                 self._known_bytes = size
         self._known[name] = known
 
-    def _found(self, variants: Variants, fields: Mapping[str, str], now: float) -> Hit | None:
-        for place, variant in enumerate(variants.each):
-            if matches(variant.entry.stored.variant, fields):
-                if now >= variant.entry.until or variant.body is None:
-                    return None
-                hit = variants.hits.get(place)
-                if hit is None:
-                    hit = variants.hits.setdefault(place, Hit(self.service, variant.entry, variant.body))
-                return hit
-        return None
+    def _found(self, variants: Variants, now: float) -> Hit | None:
+        variant = next(iter(variants.each), None)
+        if variant is None or now >= variant.entry.until or variant.body is None:
+            return None
+        if not variant.hits:
+            variant.hits.append(Hit(self.service, variant.entry, variant.body))
+        return variant.hits[0]
 
 
 def _routed_by(config: ServiceConfig) -> tuple[str, ...]:

@@ -28,12 +28,12 @@ class Shelves:
             return self._found[service]
         except KeyError:
             pass
-        made, config = None, service.config
-        if config.cache is not None or any(route.cache is not None for route in config.routes):
+        made = None
+        if service.caches:
             # With all that belongs to it: most have none.
             from meshclient.http.caching.shelf import Shelf
 
-            made = Shelf.configured(service.name, config)
+            made = Shelf.configured(service.name, service.config)
         with self._lock:
             shelf = self._found.setdefault(service, made)
         if shelf is not None and shelf is made and service.meter is not None:

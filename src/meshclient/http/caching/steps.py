@@ -1,7 +1,7 @@
 """One thing done for all who wait for it; where the colours differ, and not generated therefore.
 
-As a task, so that whoever is cancelled takes nobody's work along; or by the thread that gets there first, while the
-others wait for its lock.
+As a task of the loop, asyncio's or trio's, so that whoever is cancelled takes nobody's work along; or by the thread
+that gets there first, while the others wait for its lock.
 """
 
 from __future__ import annotations
@@ -11,10 +11,50 @@ import threading
 from math import inf
 from typing import TYPE_CHECKING
 
-from meshclient.http.waiting import async_runs
+from meshclient.http.foreign_task import ForeignTask, foreign_loop
+from meshclient.http.waiting import async_here, async_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+
+class _Task:
+    """A step under way on asyncio's loop, as `ForeignTask` is on trio's.
+
+    Those who wait for it go on as soon as it is done: to wait for an `asyncio.Task` costs a turn of the loop more.
+    """
+
+    def __init__(self, step: Callable[[], Coroutine[object, object, None]]) -> None:
+        self._over = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._carry(step))
+        # One that was cancelled before it began has not come to its own end.
+        self._task.add_done_callback(lambda _: self._over.set())
+
+    async def _carry(self, step: Callable[[], Coroutine[object, object, None]]) -> None:
+        try:
+            await step()
+        finally:
+            self._over.set()
+
+    def done(self) -> bool:
+        return self._over.is_set()
+
+    async def wait(self, seconds: float) -> bool:
+        if seconds == inf:
+            await self._over.wait()
+            return True
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._over.wait()
+        except TimeoutError:
+            return self.done()
+        return True
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    async def over(self) -> None:
+        await asyncio.wait((self._task,))
 
 
 class AsyncSteps:
@@ -26,7 +66,7 @@ class AsyncSteps:
 
     def __init__(self, *, shared: bool) -> None:
         self._shared = shared
-        self._task: asyncio.Task[None] | None = None
+        self._task: _Task | ForeignTask | None = None
 
     async def run(
         self, step: Callable[[], Coroutine[object, object, None]], needed: Callable[[], bool], seconds: float
@@ -39,20 +79,18 @@ class AsyncSteps:
         if task is None or task.done():
             if not needed():
                 return True
-            # Elsewhere than on asyncio's loops nobody shares.
-            if not self._shared or not async_runs():
+            if not self._shared:
                 await step()
                 return True
-            task = self._task = asyncio.get_running_loop().create_task(step())
-        done, _ = await asyncio.wait((task,), timeout=None if seconds == inf else max(0.0, seconds))
-        return bool(done)
+            task = self._task = _Task(step) if async_runs() else ForeignTask(step)
+        return await task.wait(seconds)
 
     async def give_up(self) -> None:
         """Cancel the step under way, and wait for its end."""
         task, self._task = self._task, None
         if task is not None and not task.done():
             task.cancel()
-            await asyncio.wait((task,))
+            await task.over()
 
 
 class Steps:
@@ -78,3 +116,13 @@ class Steps:
 
     def give_up(self) -> None:
         """Nothing: nobody is at a step when the last one leaves."""
+
+
+def async_loop() -> object:
+    """What tasks, and those who wait for them, have in common: the loop, asyncio's or trio's, if one runs."""
+    return async_here() if async_runs() else foreign_loop()
+
+
+def loop() -> object:
+    """Threads of a process wait for each other wherever they run: nothing."""
+    return None

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from meshclient.http.caching.hit import Hit
     from meshclient.http.caching.shared import Record
 
-# Of one URL: each is compared with each request, which costs about a microsecond.
-MOST_VARIANTS = 64
 # Seconds that a response which can be validated is kept past its last use as it is, at least: asking whether it still
 # holds is cheaper than fetching it.
 VALIDATION = 3600.0
+# Bytes that a URL costs beside its letters: places in dictionaries and queues.
+ITEM_COST = 512
 # Bytes that the parts of an entry cost beside what can be counted: objects, parsed directives, the place in the store.
 ENTRY_COST = 1024
 # And each header field, which is there as text and as bytes, beside its letters.
@@ -31,12 +31,14 @@ class Variant:
         body: as it came; None where the store has still to be asked for it.
         until: epoch seconds from which on it is of no use to anybody.
         record: the head as it lies in a shared store, where that is where it came from.
+        hits: the answer to plain calls, once it has been one.
     """
 
     entry: Entry
     body: bytes | None
     until: float
     record: Record | None = None
+    hits: list[Hit] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -49,19 +51,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """All of one URL, the newest first.
+    """Those of one URL that a request may get, the newest first.
 
     Args:
-        each: at most as many as `meshclient.core.caching.entry.kept` keeps.
+        each: usually one.
         reached: whether the store could be asked.
-        key: what they are kept under.
-        hits: those of them that have answered plain calls, by their place in `each`.
+        varying: names of the fields that any of the URL's vary by.
     """
 
     each: tuple[Variant, ...] = ()
     reached: bool = True
-    key: str = ""
-    hits: dict[int, Hit] = field(default_factory=dict, compare=False, repr=False)
+    varying: frozenset[str] = frozenset()
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -12,6 +12,7 @@ from meshclient.core.caching.reception import received
 from meshclient.core.caching.storing import completed
 from meshclient.http._async.caching.download import AsyncDownload
 from meshclient.http._async.caching.flight import AsyncLanding
+from meshclient.http.caching.room import Claim
 from meshclient.http.caching.variants import useful_until
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class AsyncAsking:
         self._forward = forward
         self._clock = shelf.clock
         self._changes = shelf.changes
+        self._room = shelf.room
         self._begun = 0
         self._unkept = shelf.unkept
         self._shared = shared
@@ -134,22 +136,22 @@ class AsyncAsking:
 
     async def _take(self, landing: AsyncLanding, reception: Reception, response: httpx.Response) -> None:
         """Keep the body, or see to it that it is kept while it is read."""
-        landing.share = reception.share
-        if reception.put is None and not (self._shared and reception.share is not None):
+        landing.share = new = reception.share
+        if new is None or (reception.put is None and not self._shared):
             return
         stream = response.stream
         if type(stream) is httpx.ByteStream:
             # At hand already, and reading the response need not lead over its stream.
             body = b"".join(stream)
-            fits = len(body) <= self._store.max_body
-            await self._keep(reception.put, body if fits else None)
-            landing.share = completed(reception.share, len(body)) if fits and reception.share is not None else None
-            landing.body = body
+            entry = completed(new, len(body)) if len(body) <= self._store.max_body else None
+            landing.share, landing.body = entry, body
+            await self._keep(None if reception.put is None else entry, body)
         elif self._fits(response) and (reception.put is not None or "content-length" in response.headers):
             landing.download = AsyncDownload(
                 stream,  # type: ignore[arg-type]
                 self._store.max_body,
-                partial(self._keep, reception.put),
+                partial(self._collected, reception.put),
+                Claim(self._room),
                 shared=self._shared,
             )
         else:
@@ -161,11 +163,14 @@ class AsyncAsking:
         said = response.headers.get("content-length", "")
         return not (said.isascii() and said.isdigit()) or (len(said) < 16 and int(said) <= self._store.max_body)
 
-    async def _keep(self, put: Entry | None, body: bytes | None) -> None:
+    async def _collected(self, put: Entry | None, body: bytes | None) -> None:
+        await self._keep(None if put is None or body is None else completed(put, len(body)), body)
+
+    async def _keep(self, entry: Entry | None, body: bytes | None) -> None:
+        """Put a response into the store, unless what it is about has changed since it was asked for."""
         try:
             outdated = self._changes.latest(self._question.key) > self._begun
-            entry = None if put is None or body is None or outdated else completed(put, len(body))
-            if entry is not None and body is not None:
+            if entry is not None and body is not None and not outdated:
                 await self._store.async_put(self._question.key, entry, body, useful_until(entry, self._policy))
         finally:
             self._over()

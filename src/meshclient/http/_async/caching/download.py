@@ -1,7 +1,8 @@
 """A body on its way from the service: read once, by whoever needs the next piece, for all who want it.
 
 Nothing is read ahead: a body that one caller streams comes as fast as that caller reads, and as soon as others wait for
-it, as fast as they do. It is kept only when it is complete and not too large.
+it, as fast as they do. It is kept only when it is complete and not too large, and where there is room for it beside all
+others that are under way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from meshclient.http._async.caching.callbacks import AsyncEnded, AsyncStep
+    from meshclient.http.caching.room import Claim
 
 
 class AsyncDownload:
@@ -27,6 +29,7 @@ class AsyncDownload:
         source: the response's own stream.
         most: bytes that are kept.
         ended: told of the whole body, or of None where there is none to be kept.
+        claim: to the room for it.
         shared: whether several may wait for it.
 
     Attributes:
@@ -39,6 +42,7 @@ class AsyncDownload:
         source: httpx.AsyncByteStream,
         most: int,
         ended: AsyncEnded,
+        claim: Claim,
         *,
         shared: bool,
     ) -> None:
@@ -48,6 +52,7 @@ class AsyncDownload:
         self._pieces: AsyncIterator[bytes] | None = None
         self._most = most
         self._ended = ended
+        self._claim = claim
         self._chunks: list[bytes] = []
         self._dropped = 0
         self._size = 0
@@ -123,13 +128,16 @@ class AsyncDownload:
             return
         self._chunks.append(piece)
         self._size += len(piece)
-        if self._kept and self._size > self._most:
+        if self._kept and (self._size > self._most or not self._claim.more(len(piece))):
             await self._over(None)
 
     async def _over(self, body: bytes | None) -> None:
         if self._kept:
             self._kept = body is not None
-            await self._ended(body)
+            try:
+                await self._ended(body)
+            finally:
+                self._claim.end()
 
 
 class AsyncDownloadStream(httpx.AsyncByteStream):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from meshclient.discovery.runtime.loop import fork_safe_lock
-from meshclient.http.caching.steps import AsyncSteps
-from meshclient.http.waiting import async_here, async_runs
+from meshclient.http.caching.steps import AsyncSteps, async_loop
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -144,4 +143,4 @@ class AsyncFlights:
 
 def place() -> tuple[Hashable, ...]:
     """What those have in common who can wait for each other."""
-    return (async_here() if async_runs() else None, os.getpid())
+    return (async_loop(), os.getpid())

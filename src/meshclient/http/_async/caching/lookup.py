@@ -19,7 +19,6 @@ from meshclient.http.caching.remaining import bounded
 from meshclient.http.caching.variants import NOTHING
 from meshclient.http.errors import deadline_exceeded
 from meshclient.http.options import call_options
-from meshclient.http.waiting import async_runs
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class AsyncLookup:
         question, policy = self._question, self._rule.policy
         variants, validate = NOTHING, None
         for _ in range(_TRIES):
-            variants = await self._store.async_get(question.key)
+            variants = await self._store.async_get(question.key, question.asked.fields)
             decision = decide(question.asked, variants.entries, self._shelf.clock(), policy)
             if isinstance(decision, Unavailable):
                 self._shelf.lookups.miss += 1
@@ -118,7 +117,7 @@ class AsyncLookup:
 
     async def refreshed(self, validate: Validate) -> None:
         """Ask whether an entry still holds, and keep what the service says."""
-        variants = await self._store.async_get(self._question.key)
+        variants = await self._store.async_get(self._question.key, self._question.asked.fields)
         landing = await self._asking(shared=False, over=_nothing).landing(variants, validate)
         try:
             if landing.download is not None:
@@ -143,9 +142,9 @@ class AsyncLookup:
     async def _ask(self, variants: Variants, validate: Validate | None) -> httpx.Response | None:
         """The response of the service, perhaps to another who asked the same; None: look again."""
         key = None
-        if self._rule.coalesce and async_runs():
+        if self._rule.coalesce:
             since = self._shelf.changes.latest(self._question.key)
-            key = self._question.flight(_varying(variants), since)
+            key = self._question.flight(variants.varying, since)
         if key is None or self._lonely.knows(key, self._service.clock()):
             return await self._alone(variants, validate)
         flight, first = self._flights.board(key)
@@ -282,10 +281,6 @@ class AsyncLookup:
     def _late(self) -> Exception:
         report = CallReport(self._service.name, snapshot=self._service.snapshot_report(), deadline_left=0.0)
         return deadline_exceeded(report, self._question.request, self._given or 0.0)
-
-
-def _varying(variants: Variants) -> frozenset[str]:
-    return frozenset(name for entry in variants.entries for name, _ in entry.stored.variant)
 
 
 def _nothing() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
-from meshclient.core.caching.entry import kept, read
-from meshclient.core.caching.vary import label
+from meshclient.core.caching.entry import kept, moment, read
+from meshclient.core.caching.vary import label, matches
 from meshclient.http.caching.shared import Record, decoded, digest, encoded
-from meshclient.http.caching.variants import MOST_VARIANTS, NOTHING, UNREACHED, Variant, Variants
+from meshclient.http.caching.variants import NOTHING, UNREACHED, Variant, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from meshclient.core.caching.entry import Entry
     from meshclient.core.caching.policy import Policy
@@ -29,8 +30,8 @@ class AsyncStore(Protocol):
 
     max_body: int
 
-    async def async_get(self, key: str) -> Variants:
-        """What is kept under `key`."""
+    async def async_get(self, key: str, fields: Mapping[str, str]) -> Variants:
+        """What is kept under `key` for requests with `fields`."""
         ...
 
     async def async_body(self, key: str, variant: Variant) -> bytes | None:
@@ -50,6 +51,8 @@ class AsyncStore(Protocol):
         ...
 
 
+# Of one URL, users of a private cache among them: all heads are read for each request.
+_MOST_VARIANTS = 64
 # What private and shared caches are told apart by, whose responses are never each other's.
 _PRIVATE, _SHARED = "private", "shared"
 
@@ -72,8 +75,13 @@ class AsyncSharedVariants:
         self._policy = policy
         self._clock = clock
 
-    async def async_get(self, key: str) -> Variants:
+    async def async_get(self, key: str, fields: Mapping[str, str]) -> Variants:
         """As `AsyncStore.async_get`."""
+        found = await self._all(key)
+        fitting = tuple(variant for variant in found.each if matches(variant.entry.stored.variant, fields))
+        return replace(found, each=fitting)
+
+    async def _all(self, key: str) -> Variants:
         name = self._name(key)
         heads = await self._store.async_heads(name)
         if heads is None:
@@ -84,8 +92,9 @@ class AsyncSharedVariants:
             for head in heads.values()
             if (record := decoded(head)) is not None and record.until > now and record.token.startswith(name)
         ]
-        found.sort(key=lambda variant: variant.entry.date, reverse=True)
-        return Variants(tuple(found), key=key) if found else NOTHING
+        found.sort(key=lambda variant: moment(variant.entry), reverse=True)
+        varying = frozenset(name for variant in found for name, _ in variant.entry.stored.variant)
+        return Variants(tuple(found), varying=varying) if found else NOTHING
 
     async def async_body(self, key: str, variant: Variant) -> bytes | None:
         """As `AsyncStore.async_body`."""
@@ -95,7 +104,7 @@ class AsyncSharedVariants:
 
     async def async_put(self, key: str, entry: Entry, body: bytes, until: float) -> None:
         """As `AsyncStore.async_put`."""
-        before = await self.async_get(key)
+        before = await self._all(key)
         if before.reached:
             # A new token each time, so that no head of one process is ever served with the body of another. It begins
             # with what is asked for, which ties the head to its question.
@@ -108,7 +117,7 @@ class AsyncSharedVariants:
             # All of them: what is left out is fetched again, and the store need not know of single ones.
             await self.async_delete(key)
             return
-        before = await self.async_get(key)
+        before = await self._all(key)
         for variant in before.each:
             record = variant.record
             if variant.entry == old and record is not None:
@@ -125,7 +134,7 @@ class AsyncSharedVariants:
         return _named(_SHARED if self._policy.shared else _PRIVATE, key)
 
     async def _write(self, key: str, before: Variants, new: Entry, record: Record, body: bytes | None) -> None:
-        remaining = kept(before.entries, new, MOST_VARIANTS)
+        remaining = kept(before.entries, new, _MOST_VARIANTS)
         gone = [found.record for found in before.each if not any(each is found.entry for each in remaining)]
         field, now = label(record.variant), self._clock()
         ends = [record.until, *(variant.until for variant in before.each)]

@@ -2,7 +2,8 @@
 """A body on its way from the service: read once, by whoever needs the next piece, for all who want it.
 
 Nothing is read ahead: a body that one caller streams comes as fast as that caller reads, and as soon as others wait for
-it, as fast as they do. It is kept only when it is complete and not too large.
+it, as fast as they do. It is kept only when it is complete and not too large, and where there is room for it beside all
+others that are under way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from meshclient.http._sync.caching.callbacks import Ended, Step
+    from meshclient.http.caching.room import Claim
 
 
 class Download:
@@ -28,6 +30,7 @@ class Download:
         source: the response's own stream.
         most: bytes that are kept.
         ended: told of the whole body, or of None where there is none to be kept.
+        claim: to the room for it.
         shared: whether several may wait for it.
 
     Attributes:
@@ -40,6 +43,7 @@ class Download:
         source: httpx.SyncByteStream,
         most: int,
         ended: Ended,
+        claim: Claim,
         *,
         shared: bool,
     ) -> None:
@@ -49,6 +53,7 @@ class Download:
         self._pieces: Iterator[bytes] | None = None
         self._most = most
         self._ended = ended
+        self._claim = claim
         self._chunks: list[bytes] = []
         self._dropped = 0
         self._size = 0
@@ -124,13 +129,16 @@ class Download:
             return
         self._chunks.append(piece)
         self._size += len(piece)
-        if self._kept and self._size > self._most:
+        if self._kept and (self._size > self._most or not self._claim.more(len(piece))):
             self._over(None)
 
     def _over(self, body: bytes | None) -> None:
         if self._kept:
             self._kept = body is not None
-            self._ended(body)
+            try:
+                self._ended(body)
+            finally:
+                self._claim.end()
 
 
 class DownloadStream(httpx.SyncByteStream):

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from meshclient.discovery.runtime.loop import fork_safe_lock
-from meshclient.http.caching.steps import Steps
-from meshclient.http.waiting import here, runs
+from meshclient.http.caching.steps import Steps, loop
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -145,4 +144,4 @@ class Flights:
 
 def place() -> tuple[Hashable, ...]:
     """What those have in common who can wait for each other."""
-    return (here() if runs() else None, os.getpid())
+    return (loop(), os.getpid())

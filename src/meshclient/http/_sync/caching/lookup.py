@@ -20,7 +20,6 @@ from meshclient.http.caching.remaining import bounded
 from meshclient.http.caching.variants import NOTHING
 from meshclient.http.errors import deadline_exceeded
 from meshclient.http.options import call_options
-from meshclient.http.waiting import runs
 from meshclient.model.report import CallReport
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Lookup:
         question, policy = self._question, self._rule.policy
         variants, validate = NOTHING, None
         for _ in range(_TRIES):
-            variants = self._store.get(question.key)
+            variants = self._store.get(question.key, question.asked.fields)
             decision = decide(question.asked, variants.entries, self._shelf.clock(), policy)
             if isinstance(decision, Unavailable):
                 self._shelf.lookups.miss += 1
@@ -119,7 +118,7 @@ class Lookup:
 
     def refreshed(self, validate: Validate) -> None:
         """Ask whether an entry still holds, and keep what the service says."""
-        variants = self._store.get(self._question.key)
+        variants = self._store.get(self._question.key, self._question.asked.fields)
         landing = self._asking(shared=False, over=_nothing).landing(variants, validate)
         try:
             if landing.download is not None:
@@ -144,9 +143,9 @@ class Lookup:
     def _ask(self, variants: Variants, validate: Validate | None) -> httpx.Response | None:
         """The response of the service, perhaps to another who asked the same; None: look again."""
         key = None
-        if self._rule.coalesce and runs():
+        if self._rule.coalesce:
             since = self._shelf.changes.latest(self._question.key)
-            key = self._question.flight(_varying(variants), since)
+            key = self._question.flight(variants.varying, since)
         if key is None or self._lonely.knows(key, self._service.clock()):
             return self._alone(variants, validate)
         flight, first = self._flights.board(key)
@@ -283,10 +282,6 @@ class Lookup:
     def _late(self) -> Exception:
         report = CallReport(self._service.name, snapshot=self._service.snapshot_report(), deadline_left=0.0)
         return deadline_exceeded(report, self._question.request, self._given or 0.0)
-
-
-def _varying(variants: Variants) -> frozenset[str]:
-    return frozenset(name for entry in variants.entries for name, _ in entry.stored.variant)
 
 
 def _nothing() -> None:
