@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The extension's name.
 BEGUN = "meshclient.begun"
+# That of a call for which the short road has found nothing that is kept, and has done nothing else.
+ASKED = "meshclient.asked"
 
 
 @dataclass(slots=True)

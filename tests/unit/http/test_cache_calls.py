@@ -33,6 +33,7 @@ def test_a_fresh_response_is_served_again(face: Face) -> None:
         assert client.get("/a?b=2").text == "2"
         assert len(site.asked) == 2
         assert client.counts == {"hit": 2, "miss": 2}
+        assert [set(each.request.extensions) for each in (first, second)] == [{"timeout"}, {"timeout"}]
         # The first was sent to an endpoint, the others to none.
         assert first.extensions["mesh"].endpoint is not None
         assert second.extensions["mesh"].endpoint is None

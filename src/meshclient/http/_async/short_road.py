@@ -17,6 +17,7 @@ from meshclient.errors import CircuitOpen, MeshError
 from meshclient.http._async.departure import AsyncDeparture
 from meshclient.http._async.passage import async_rest
 from meshclient.http._async.story import AsyncStory
+from meshclient.http.begun import ASKED
 from meshclient.http.errors import flavoured
 from meshclient.http.plain.made import arrived
 from meshclient.http.plain.response import respond
@@ -92,8 +93,12 @@ class AsyncShortRoad:
             hit = lane.shelf.fresh(call) if service.branches is None else None
             if hit is not None:
                 return self._hit(call, hit, lane.most)
+            if self._client is None:
+                return None
             # What the cache has to decide on is the transport's.
-            return None if self._client is None else call.request()
+            request = call.request()
+            request.extensions[ASKED] = True
+            return request
         if not lane.plain or (call.traced and not lane.traces.isdisjoint(call.traced)):
             return None
         options = lane.options(call)

@@ -15,7 +15,7 @@ from meshclient.http._async.lanes import AsyncLanes
 from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.steering import AsyncSteering
 from meshclient.http._async.wire import AsyncRoutedWire
-from meshclient.http.begun import BEGUN
+from meshclient.http.begun import ASKED, BEGUN
 from meshclient.http.errors import flavoured
 from meshclient.http.mocking import async_mocked
 from meshclient.http.options import call_options
@@ -71,7 +71,8 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
-        if (done := await self._briefly(request)) is not None:
+        asked = request.extensions.pop(ASKED, False)
+        if not asked and (done := await self._briefly(request)) is not None:
             return done
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)

@@ -16,7 +16,7 @@ from meshclient.http._sync.lanes import Lanes
 from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.steering import Steering
 from meshclient.http._sync.wire import RoutedWire
-from meshclient.http.begun import BEGUN
+from meshclient.http.begun import ASKED, BEGUN
 from meshclient.http.errors import flavoured
 from meshclient.http.mocking import mocked
 from meshclient.http.options import call_options
@@ -72,7 +72,8 @@ class MeshTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; ``response.extensions["mesh"]`` then tells where it went and why."""
-        if (done := self._briefly(request)) is not None:
+        asked = request.extensions.pop(ASKED, False)
+        if not asked and (done := self._briefly(request)) is not None:
             return done
         try:
             service = self._mesh.service_of(request.url.scheme, request.url.host)
