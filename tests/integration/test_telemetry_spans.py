@@ -199,7 +199,14 @@ def test_what_the_short_road_knows_needs_no_other(face: Face, backends: Backends
 
 @pytest.mark.parametrize(
     "name",
-    ["url.query", "http.request.header.", "http.request.header.Authorization", "http.request.header.cookie", "scheme"],
+    [
+        "url.query",
+        "http.request.header.",
+        "http.request.header.Authorization",
+        "http.request.header.cookie",
+        "http.request.header.x-auth-token",
+        "scheme",
+    ],
 )
 def test_attributes_that_nobody_gets(name: str) -> None:
     with pytest.raises(ValueError, match=r"no attribute to choose: there are url\.scheme"):

@@ -74,9 +74,9 @@ def test_nobody_is_there(face: Face, tmp_path: Path) -> None:
 
 def test_checks_of_its_health_go_through_it(path: Path, tmp_path: Path) -> None:
     for health in ("/healthz", ""):
-        asyncio.run(probe(Endpoint(str(path), 0), health, 60))
+        asyncio.run(probe(Endpoint(str(path), 0, is_socket=True), health, 60))
         with pytest.raises(NotReady, match=r"unix:.*none\.sock.* failed"):
-            asyncio.run(probe(Endpoint(f"{tmp_path}/none.sock", 0), health, 60))
+            asyncio.run(probe(Endpoint(f"{tmp_path}/none.sock", 0, is_socket=True), health, 60))
 
 
 def test_other_transports_say_that_they_cannot(face: Face, path: Path) -> None:

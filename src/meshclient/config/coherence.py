@@ -181,7 +181,7 @@ class _Search:
                 self.lines.append(f"{said}: calls that are let in wait for a connection; lower {key} or raise {room}")
 
     def _kept(self, place: Path, service: ServiceConfig) -> None:
-        # As `Shelf.configured` has it: the service's own cache, or that of the first route named that has one.
+        # As `Shelf.configured` has it: the service's own cache, or that of the most specific route that has one.
         caches = {(*place, "routes", route.pattern, "cache"): route.cache for route in service.routes if route.cache}
         holding, held = next(iter(caches.items()), ((), None))
         if service.cache is not None:

@@ -248,11 +248,15 @@ def _listed(item: object, index: int) -> tuple[Endpoint, ...]:
 
 
 def _write_endpoint(endpoint: Endpoint) -> Written:
-    if Endpoint.parse(endpoint.url) == endpoint:
+    if Endpoint.parse(endpoint.url, sockets=True) == endpoint:
         return endpoint.url
-    plain = Endpoint(endpoint.host, endpoint.port)
+    plain = Endpoint(endpoint.host, endpoint.port, is_socket=endpoint.is_socket)
     values = {each.name: getattr(endpoint, each.name) for each in fields(Endpoint)}
-    needed = {"host", "port"} | {name for name, value in values.items() if value != getattr(plain, name)}
+    needed = (
+        {"host", "port"}
+        | ({"is_socket"} if endpoint.is_socket else set())
+        | {name for name, value in values.items() if value != getattr(plain, name)}
+    )
     return {name: _plain(value) for name, value in values.items() if name in needed}
 
 

@@ -75,7 +75,7 @@ def parse_endpoints(value: object, where: str) -> tuple[Endpoint, ...]:
 
 def _endpoint(item: object) -> Endpoint:
     if isinstance(item, str):
-        return Endpoint.parse(item)
+        return Endpoint.parse(item, sockets=True)
     if not isinstance(item, Mapping):
         raise ConfigError(f"write 'http://host:port' or a table with host and port, and not {_shown(item)}")
     for key in item:
@@ -86,9 +86,7 @@ def _endpoint(item: object) -> Endpoint:
     if "host" not in item:
         raise ConfigError("the table has no 'host'")
     given = {key: _READERS[key](item[key], key) for key in item}
-    if not str(given["host"]).startswith("/"):
-        given.setdefault("port", DEFAULT_PORTS.get(str(given.get("scheme", "http")), 0))
-    given.setdefault("port", 0)
+    given.setdefault("port", 0 if given.get("is_socket") else DEFAULT_PORTS.get(str(given.get("scheme", "http")), 0))
     return Endpoint(**given)  # type: ignore[arg-type]
 
 
@@ -138,6 +136,12 @@ def _health(value: object, key: str) -> Health:
         raise ConfigError(f"{key} {value!r} is unknown; known: {', '.join(Health)}") from None
 
 
+def _switch(value: object, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false, and not {_shown(value)}")
+    return value
+
+
 def _table(value: object, where: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ConfigError(f"{where}: a table of named values is needed, and not {_shown(value):.80}")
@@ -156,5 +160,6 @@ _READERS: Mapping[str, Callable[[object, str], object]] = MappingProxyType(
         "tags": _texts,
         "metadata": _attributes,
         "health": _health,
+        "is_socket": _switch,
     }
 )

@@ -41,8 +41,13 @@ class AsyncErrands:
     def begin(self, errand: Callable[[], Coroutine[object, object, None]], ended: Callable[[], None]) -> None:
         """Begin `errand`, which must raise nothing but cancellation; `ended` is called when it is over, or was not."""
         if not async_runs():
-            self._foreign = {task for task in self._foreign if not task.done()}
-            self._foreign.add(ForeignTask(errand, ended))
+
+            def over() -> None:
+                self._foreign.discard(foreign)
+                ended()
+
+            foreign = ForeignTask(errand, over)
+            self._foreign.add(foreign)
             return
         task = asyncio.get_running_loop().create_task(errand())
         # A loop holds its tasks weakly.
@@ -66,11 +71,12 @@ class AsyncErrands:
             # Another thread's loop, or one that is closed and whose tasks will never go on.
             with suppress(RuntimeError):
                 task.get_loop().call_soon_threadsafe(task.cancel)
+        for foreign in self._foreign.copy():
+            foreign.cancel_from_afar()
 
     async def _end_foreign(self) -> None:
         loop, ends = foreign_loop(), time.monotonic() + GRACE
-        own = {task for task in self._foreign if task.loop is loop}
-        self._foreign -= own
+        own = {task for task in self._foreign.copy() if task.loop is loop}
         try:
             for task in own:
                 await task.wait(ends - time.monotonic())

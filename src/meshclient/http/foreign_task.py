@@ -6,6 +6,7 @@ outlives the caller that began it, and ends with the loop at the latest. trio is
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import suppress
 from contextvars import copy_context
@@ -15,6 +16,8 @@ from meshclient.discovery.runtime.foreign import require_trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+_LOG = logging.getLogger("meshclient.call")
 
 
 class ForeignTask:
@@ -36,7 +39,7 @@ class ForeignTask:
         require_trio()
         import trio
 
-        self.loop = foreign_loop()
+        self.loop = trio.lowlevel.current_trio_token()
         self._ended = ended
         self._over = trio.Event()
         self._scope = trio.CancelScope()
@@ -44,9 +47,10 @@ class ForeignTask:
 
     async def _carry(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         try:
-            # An error of one of the loop's own tasks ends the loop, and all who run on it.
-            with self._scope, suppress(Exception):
+            with self._scope:
                 await work()
+        except Exception:  # noqa: BLE001 - an error of one of the loop's own tasks ends the loop, and all who run on it
+            _LOG.exception("work beside the calls ended with an error")
         finally:
             self._over.set()
             if self._ended is not None:
@@ -67,6 +71,11 @@ class ForeignTask:
     def cancel(self) -> None:
         """Let it end soon; from its own loop."""
         self._scope.cancel()
+
+    def cancel_from_afar(self) -> None:
+        """The same from any thread; where its loop has ended, so has it."""
+        with suppress(RuntimeError):
+            self.loop.run_sync_soon(self._scope.cancel)
 
     async def over(self) -> None:
         """Wait for its end, also where the caller is cancelled: for one that was cancelled, and ends soon."""

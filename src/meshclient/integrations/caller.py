@@ -26,6 +26,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.balance.load_report import HEADER
+from meshclient.engine.sweep import sweep
 from meshclient.http.ambient import AMBIENT, Ambient
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Caller:
             self._gives_up_at = inf
             self._give_up()
         self.due = self._next()
+        # A stream that lasts for hours keeps no timer going.
+        self.busy = self.due < inf
 
     def stand(self, late: float, now: float) -> None:
         """As of `Watched`: to the caller it is all the same why it waits."""
@@ -226,6 +229,9 @@ class Caller:
         if _in_thread(self._task):
             self._gives_up_at = time.monotonic() + LOOK_AGAIN
             self.due = self._next()
+            self.busy = True
+            if not self.watched:
+                sweep().watch(self)
             return
         self._cancelled = True
         self._task.cancel()

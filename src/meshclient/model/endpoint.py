@@ -69,7 +69,7 @@ class Endpoint:
     """An address of a service, with what the registry knows about it.
 
     Args:
-        host: IP literal (IPv6 without brackets) or host name; or the path of a Unix socket on this host.
+        host: IP literal (IPv6 without brackets) or host name; the path of a Unix socket.
         port: 1 to 65535; 0 for a Unix socket.
         scheme: ``http`` or ``https``; ``http`` for a Unix socket.
         id: the registry's own instance id; empty where it has none.
@@ -79,6 +79,7 @@ class Endpoint:
         tags: labels, in the registry's order.
         metadata: the registry's attributes; kept read-only.
         health: the registry's word; ejection by observed failures is kept elsewhere.
+        is_socket: whether it is a Unix socket of this host. What a registry elsewhere says must never be one.
 
     Raises ValueError naming the offending field. The identity `key` is (scheme, host, port, id): everything else may
     change without the endpoint losing its history.
@@ -94,6 +95,7 @@ class Endpoint:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA, hash=False)
     health: Health = Health.UNKNOWN
+    is_socket: bool = False
 
     def __post_init__(self) -> None:
         if self.is_socket:
@@ -115,21 +117,21 @@ class Endpoint:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @classmethod
-    def parse(cls, text: str, *, scheme: str = "http") -> Endpoint:
-        """An endpoint from ``[scheme://]host[:port]``, IPv6 literals in brackets, or from ``unix:/path``.
+    def parse(cls, text: str, *, scheme: str = "http", sockets: bool = False) -> Endpoint:
+        """An endpoint from ``[scheme://]host[:port]``, IPv6 literals in brackets; with `sockets` ``unix:/path`` too.
 
         `scheme` is taken where the text names none; the port falls back to the scheme's own (80, 443).
         Raises ValueError for a path, query, user or anything that is not an address; what stands before an ``@`` is
         never shown.
         """
         stripped = text.strip()
-        if stripped[:5].lower() == UNIX:
+        if sockets and stripped[:5].lower() == UNIX:
             # Nothing is escaped, and "unix:///run/a.sock" is as good.
             path = stripped[5:].replace("///", "/", 1) if stripped[5:8] == "///" else stripped[5:]
             if not path.startswith("/"):
                 msg = f"{text!r} is not an endpoint: write unix: and the whole path of a Unix socket, from / on"
                 raise ValueError(msg)
-            return cls(path, 0)
+            return cls(path, 0, is_socket=True)
         if "@" in stripped:
             msg = (
                 f"{without_user(stripped)!r} is not an endpoint: a user and password have no meaning there, "
@@ -159,14 +161,13 @@ class Endpoint:
         """The identity under which an endpoint's history is kept."""
         return (self.scheme, self.host, self.port, self.id)
 
-    @property
-    def is_socket(self) -> bool:
-        """Whether it is reached through a Unix socket, whose path is the host."""
-        return self.host.startswith("/")
-
     def _check_socket(self) -> None:
-        if "\0" in self.host or self.host.endswith("/") or len(self.host.encode()) > MAX_SOCKET_PATH:
-            msg = f"{self.host!r} is no path of a Unix socket: those have 1 to {MAX_SOCKET_PATH} bytes, and name a file"
+        named = self.host.startswith("/") and not self.host.endswith("/")
+        if not named or not self.host.isprintable() or len(self.host.encode()) > MAX_SOCKET_PATH:
+            msg = (
+                f"{self.host!r} is no path of a Unix socket: those have 1 to {MAX_SOCKET_PATH} printable bytes, and "
+                "name a file"
+            )
             raise ValueError(msg)
         if self.port or self.scheme != "http":
             msg = f"the Unix socket {self.host} has neither a port nor TLS: write unix:{self.host} and nothing else"

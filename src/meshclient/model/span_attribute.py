@@ -15,7 +15,9 @@ _PREFIX = f"{REQUEST_HEADER}."
 # Says what there is to who wrote another.
 KNOWN = f"{', '.join(CHOICE)} and {_PREFIX}<name>, in lower case"
 # What opens doors is told to nobody.
-SECRET = frozenset(("authorization", "proxy-authorization", "cookie", "x-api-key", "x-amz-security-token"))
+SECRET = frozenset((
+    "authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-amz-security-token",
+))  # fmt: skip
 # RFC 9110 section 5.1, folded.
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 

@@ -178,8 +178,16 @@ class CallMeter:
         self._caches.append((lookups, {}))
 
     def tap(self, to: Callable[[Sequence[float]], None]) -> None:
-        """Have `to` called as well with the durations of calls as they are put away."""
-        self._taps = (*self._taps, to)
+        """Have `to` called as well with the durations of calls as they are put away; again changes nothing."""
+        if to not in self._taps:
+            self._retap((*self._taps, to))
+
+    def untap(self, to: Callable[[Sequence[float]], None]) -> None:
+        """Take back a `tap`."""
+        self._retap(tuple(each for each in self._taps if each != to))
+
+    def _retap(self, taps: tuple[Callable[[Sequence[float]], None], ...]) -> None:
+        self._taps = taps
         for cell in (*list(self._series.values()), *list(self._calls.values())):
             cell.taps = self._taps
 

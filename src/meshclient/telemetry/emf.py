@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
-from weakref import ref
+from weakref import finalize, ref
 
 from meshclient.discovery.resolver import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock, inherit
@@ -118,7 +118,10 @@ class Emf:
         self._job: Job | None = None
         self._lock = fork_safe_lock()
         inherit(self)
-        tally.tap(self._sample)
+        # Not by itself: what the tally holds would never end.
+        sampling = partial(_sampling, self._samples)
+        tally.tap(sampling)
+        finalize(self, tally.untap, sampling).atexit = False
 
     def flush(self) -> None:
         """Write what has been counted since the last time: a line for each service with anything to tell."""
@@ -166,9 +169,6 @@ class Emf:
         for sample in self._samples.values():
             sample.take()
 
-    def _sample(self, service: str) -> Callable[[Sequence[float]], None]:
-        return self._samples.setdefault(service, Sample(MOST_VALUES)).add
-
     def _data(self) -> Iterator[tuple[str, list[Datum]]]:
         survey = Survey([self._tally])
         available = _available(survey)
@@ -188,6 +188,10 @@ class Emf:
             before = self._before.get((service, name), 0.0)
             self._before[service, name] = count
             yield name, count - before
+
+
+def _sampling(samples: dict[str, Sample], service: str) -> Callable[[Sequence[float]], None]:
+    return samples.setdefault(service, Sample(MOST_VALUES)).add
 
 
 def _counts(service: str, reading: Reading, survey: Survey) -> Iterator[tuple[str, float]]:

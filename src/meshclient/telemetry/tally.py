@@ -89,8 +89,15 @@ class Tally:
         Whoever did so before is told as well.
         """
         self._taps = (*self._taps, make)
+        # One that is being made just now may have been told already.
         for name, meter in list(self.meters.items()):
             meter.tap(make(name))
+
+    def untap(self, make: Callable[[str], Callable[[Sequence[float]], None]]) -> None:
+        """Take back a `tap`; `make` makes the same once more."""
+        self._taps = tuple(each for each in self._taps if each is not make)
+        for name, meter in list(self.meters.items()):
+            meter.untap(make(name))
 
     def spans(self, service: str, picker: str = "") -> AttemptSpans | None:
         """Makes the spans of `service`; None where there are to be none.

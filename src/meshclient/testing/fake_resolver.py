@@ -60,7 +60,7 @@ class FakeResolver:
 
     def set(self, name: str, endpoints: Iterable[Endpoint | str]) -> None:
         """The registry lists these; an outage is over. Raises ValueError for a bad name or endpoint."""
-        parsed = (Endpoint.parse(each) if isinstance(each, str) else each for each in endpoints)
+        parsed = (Endpoint.parse(each, sockets=True) if isinstance(each, str) else each for each in endpoints)
         self._say(name, listing(parsed, source=self.source))
 
     def empty(self, name: str, *, exists: bool = True) -> None:

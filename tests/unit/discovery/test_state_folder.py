@@ -97,7 +97,7 @@ def test_a_list_that_is_too_old_is_not_used_and_that_is_said(
     ("content", "said"),
     [
         (b"", "Expecting value"),
-        (encode(SOURCE, "orders", ENDPOINTS, 1.7e9)[:-40], " line 33 "),
+        (encode(SOURCE, "orders", ENDPOINTS, 1.7e9)[:-40], " line "),
         (encode(SOURCE, "orders", ENDPOINTS, 1.7e9).replace(b"10.0.0.1", b"10.0.0.9"), "checksum"),
         (encode(SOURCE, "users", ENDPOINTS, 1.7e9), "another service"),
         (b"\xff\xfe\x00", "decode"),

@@ -134,6 +134,21 @@ def test_bodies_under_way_have_one_bound_together() -> None:
     assert (passed, other.body) == ([None], None)
     assert one.whole(lambda: inf)
     assert kept == [one.body]
+    one.close()
+    assert room.take(100)
+
+
+@pytest.mark.parametrize("most", [1000, 50])
+def test_what_a_slow_reader_has_still_to_get_takes_room(most: int) -> None:
+    room = Room(100)
+    download, _ = downloading(Source(10, 10), most, room)
+    reader = iter(DownloadStream(download, lambda: None))
+    assert len(next(reader)) == 10
+    # Others, who were waiting, have all that they can get.
+    assert download.whole(lambda: inf)
+    assert not room.take(60)
+    assert len(b"".join(reader)) == 90
+    download.close()
     assert room.take(100)
 
 
@@ -160,6 +175,25 @@ def test_a_forked_child_has_all_the_room() -> None:
     assert claim.more(100)
     room.bereave()
     assert room.take(60)
+    # What its parent took is not given back here once more.
     claim.end()
-    assert not room.take(101)
+    assert not room.take(41)
+    assert room.take(40)
+
+
+def test_a_body_that_cannot_be_kept_is_there_all_the_same() -> None:
+    times: list[None] = []
+
+    def ended(_: bytes | None) -> None:
+        times.append(None)
+        raise ValueError("no place")
+
+    room = Room(100)
+    download = Download(Source(2, 50), 1000, ended, Claim(room), shared=True)
+    with pytest.raises(ValueError, match="no place"):
+        download.whole(lambda: inf)
+    assert download.whole(lambda: inf)
+    assert download.body == b"\1" * 50 + b"\2" * 50
+    download.close()
+    assert len(times) == 1
     assert room.take(100)

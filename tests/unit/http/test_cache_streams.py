@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -188,6 +191,41 @@ def test_who_comes_after_the_head_of_a_response_that_says_nothing_asks_anew(face
             assert client.get().text == "new"
             go_on.set()
             assert b"".join(pieces) == b"ld"
+
+
+def test_a_body_that_the_clients_end_breaks_off_is_never_whole(face: Face) -> None:
+    go_on = threading.Event()
+    with RawServer(in_two_parts(go_on, end=False)) as server:
+        client = kept(face, server.url)
+        with streaming(client) as response:
+            pieces = face.chunks(response)
+            assert next(pieces) == b"first,"
+            face.close(client.client)
+            with pytest.raises(httpx.CloseError):
+                next(pieces)
+        go_on.set()
+        assert client.urls == 0
+
+
+def test_a_response_that_nobody_closes_takes_no_room_for_good(face: Face) -> None:
+    go_on = threading.Event()
+    with RawServer(in_two_parts(go_on)) as server:
+        shelf = Shelf("orders", lambda _: Rule(Policy()), MemoryStore(MEGABYTE), room=100)
+        client = kept(face, server.url, shelf=shelf)
+        response = face.run(client.client.send(client.client.build_request("GET", URL), stream=True))
+        pieces = face.chunks(response)
+        assert next(pieces) == b"first,"
+        assert not shelf.room.take(95)
+        del response, pieces
+        end = time.monotonic() + BOUND
+        gc.collect()
+        while face.is_async and len(client.cache._flights) and time.monotonic() < end:
+            # Its generators are closed by the loop, when that runs.
+            face.run(asyncio.sleep(0))
+            gc.collect()
+        assert len(client.cache._flights) == 0
+        assert shelf.room.take(100)
+        go_on.set()
 
 
 class Breaking(httpx.SyncByteStream):

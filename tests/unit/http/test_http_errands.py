@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import trio
 
 from meshclient.http import errands
 from meshclient.http.errands import AsyncErrands, Errands
@@ -64,6 +65,41 @@ def test_coroutines_of_a_loop_that_is_gone_hold_up_no_end(runner: asyncio.Runner
         assert told == ["gone", "here"]
         elsewhere.run(asyncio.sleep(0.01))
         assert told == ["gone", "here", "elsewhere"]
+
+
+def test_tasks_of_anothers_trio_are_told_and_not_kept(runner: asyncio.Runner) -> None:
+    told: list[str] = []
+    work = AsyncErrands()
+    begun = threading.Event()
+
+    def over(ended: trio.Event) -> None:
+        told.append("elsewhere")
+        ended.set()
+
+    async def elsewhere() -> None:
+        ended = trio.Event()
+
+        async def short() -> None:
+            pass
+
+        work.begin(short, ended.set)
+        await ended.wait()
+        assert not work._foreign
+        ended = trio.Event()
+        work.begin(trio.sleep_forever, partial(over, ended))
+        begun.set()
+        with trio.fail_after(60.0):
+            await ended.wait()
+
+    thread = threading.Thread(target=trio.run, args=(elsewhere,), daemon=True)
+    thread.start()
+    assert begun.wait(60.0)
+    runner.run(work.aclose())
+    thread.join(60.0)
+    assert told == ["elsewhere"]
+    assert not work._foreign
+    # Its loop has ended.
+    runner.run(work.aclose())
 
 
 def test_blocking_calls_run_beside_their_caller_and_end_in_their_time() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meshclient.engine.sweep import sweep
+from meshclient.integrations import caller
 from meshclient.integrations.asgi import MeshMiddleware, Registered
 from meshclient.integrations.caller import LISTEN_AFTER
 from meshclient.integrations.wsgi import MeshMiddleware as WsgiMiddleware
@@ -179,6 +181,42 @@ def test_the_end_of_the_response_is_not_the_callers_going() -> None:
     scope: Message = {"type": "http", "method": "GET", "path": "/", "headers": []}
     asyncio.run(MeshMiddleware(app, disconnect=True)(scope, receive, send))
     assert done == ["sent"]
+
+
+@pytest.mark.parametrize("threads", [0, 2], ids=["task", "thread"])
+def test_a_stream_that_lasts_is_not_looked_at_until_its_caller_goes(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    looks = iter([True] * threads)
+    monkeypatch.setattr(caller, "_in_thread", lambda _: next(looks, False))
+    ended: list[str] = []
+
+    async def app(_scope: Message, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    async def main() -> None:
+        asked, gone = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> Message:
+            asked.set()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        scope: Message = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        request = asyncio.ensure_future(MeshMiddleware(app, disconnect=True)(scope, receive, Server().send))
+        await asked.wait()
+        while sweep()._watched:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        gone.set()
+        await asyncio.wait_for(request, 60)
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+    assert ended == ["cancelled"]
 
 
 def test_the_server_is_asked_in_the_context_of_the_request() -> None:

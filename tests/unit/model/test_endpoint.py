@@ -36,7 +36,7 @@ HUGE = pytest.param(10**400, id="huge")
     ],
 )
 def test_parse_reads_addresses_as_people_write_them(text: str, url: str) -> None:
-    endpoint = Endpoint.parse(text)
+    endpoint = Endpoint.parse(text, sockets=True)
     assert endpoint.url == str(endpoint) == url
 
 
@@ -50,9 +50,10 @@ def test_parse_takes_the_given_scheme_where_the_text_names_none() -> None:
     [
         ("unix:run/a.sock", "'unix:run/a.sock' is not an endpoint: write unix: and the whole path of a Unix socket"),
         ("unix:", "'unix:' is not an endpoint: write unix: and the whole path"),
-        ("unix:/", "'/' is no path of a Unix socket: those have 1 to 107 bytes, and name a file"),
+        ("unix:/", "'/' is no path of a Unix socket: those have 1 to 107 printable bytes, and name a file"),
         ("unix:/a/", "'/a/' is no path of a Unix socket"),
         ("unix:/a\0b", "is no path of a Unix socket"),
+        ("unix:/a\r\nx-forged: b", "is no path of a Unix socket"),
         ("unix:/" + "\xe4" * 54, "is no path of a Unix socket"),
         ("host:0", "port 0 of host 'host' is out of range: use 1 to 65535"),
         ("host:99999", "'host:99999' is not an endpoint: Port out of range"),
@@ -74,7 +75,7 @@ def test_parse_takes_the_given_scheme_where_the_text_names_none() -> None:
 )
 def test_parse_names_what_it_refuses(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
-        Endpoint.parse(text)
+        Endpoint.parse(text, sockets=True)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 99999, True, 80.0, "80", None])
@@ -275,10 +276,18 @@ def test_critical_and_draining_endpoints_get_no_traffic(health: Health) -> None:
 
 
 def test_a_unix_socket_has_a_path_alone() -> None:
-    endpoint = Endpoint("/run/orders.sock", 0)
-    assert endpoint.is_socket
-    assert Endpoint.parse(endpoint.url) == endpoint
+    endpoint = Endpoint("/run/orders.sock", 0, is_socket=True)
+    assert Endpoint.parse(endpoint.url, sockets=True) == endpoint
+    assert pickle.loads(pickle.dumps(endpoint)) == endpoint
     assert endpoint.key == ("http", "/run/orders.sock", 0, "")
     for wrong in ({"port": 80}, {"port": 0, "scheme": "https"}):
         with pytest.raises(ValueError, match="has neither a port nor TLS"):
-            Endpoint("/run/orders.sock", **wrong)
+            Endpoint("/run/orders.sock", is_socket=True, **wrong)
+
+
+def test_nobody_gets_a_unix_socket_who_does_not_say_so() -> None:
+    """What a registry elsewhere lists is a host and a port."""
+    with pytest.raises(ValueError, match="is not a host name or IP address"):
+        Endpoint("/var/run/docker.sock", 0)
+    with pytest.raises(ValueError, match="is not"):
+        Endpoint.parse("unix:/var/run/docker.sock")

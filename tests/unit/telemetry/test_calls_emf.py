@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
 import random
 import threading
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -161,6 +163,33 @@ def test_two_that_tell_of_one_tally_take_nothing_from_each_other() -> None:
     assert told["orders"]["meshclient.client.call.duration"] == 0.4
 
 
+def test_one_that_is_told_of_twice_hears_once() -> None:
+    written = Written()
+
+    class Meters(dict[str, Any]):
+        def items(self) -> Any:
+            # As another thread's first call of a service, within `tap`.
+            written.meter()
+            return super().items()
+
+    written.tally.meters = Meters()
+    lines: list[str] = []
+    other = Emf(written.tally, write=lines.append, clock=lambda: NOW)
+    written.meter().called("GET", 200, 0.1)
+    other.flush()
+    [line] = lines
+    assert valid(line)["meshclient.client.call.duration"] == 0.1
+
+
+def test_one_that_nobody_holds_is_freed() -> None:
+    written = Written()
+    written.meter().called("GET", 200, 0.1)
+    emf = ref(written.emf)
+    del written.emf
+    gc.collect()
+    assert emf() is None
+
+
 def test_an_array_has_room_for_so_many() -> None:
     written = Written()
     for at in range(10 * MOST_VALUES):
@@ -264,6 +293,22 @@ def test_a_mesh_is_closed_whatever_becomes_of_the_pipe_and_may_begin_anew(caplog
     emf.start(0.01)
     assert came.wait(10)
     emf.stop()
+
+
+def test_one_that_nobody_holds_leaves_nothing_behind() -> None:
+    tally = Tally()
+    meter = tally.meter("orders")
+    assert meter is not None
+    meter.called("GET", 200, 0.1)
+    kept = Emf(tally, write=print)
+    for _ in range(3):
+        Emf(tally, write=print)
+    gc.collect()
+    assert len(tally._taps) == len(meter._taps) == 1
+    assert [len(plain.taps) for plain in meter._series.values()] == [1]
+    del kept
+    gc.collect()
+    assert [*tally._taps, *meter._taps] == []
 
 
 def test_where_nothing_is_counted_nothing_is_written() -> None:

@@ -222,3 +222,35 @@ def test_ids_are_valid_whatever_is_drawn() -> None:
     # Nobody has decided, which W3C's header alone could not say.
     assert extract_any(said(lines)) == TraceContext(trace_id, span_id, random=True)
     assert Outbound(USUAL, random=Zeros()).headers()[1:] == (trace_id, span_id)
+
+
+FLAGS = ("00", "01", "02", "03", "ff")
+PARENT = f"00-{TRACE_ID}-{SPAN_ID}-"
+
+
+@pytest.mark.parametrize("names", [USUAL, NAMES, ["b3", "request-id"], []], ids=["usual", "all", "b3", "none"])
+@pytest.mark.parametrize("new_traces", ["undecided", "none"])
+def test_what_goes_on_for_others_is_what_the_list_is(names: list[str], new_traces: str) -> None:
+    one, two = (Outbound(names, new_traces=new_traces, random=Random(3)) for _ in range(2))
+    requests: list[dict[str, str]] = [{"traceparent": PARENT + flags} for flags in FLAGS]
+    requests += [{"traceparent": f"00-{number:032x}-{number:016x}-01"} for number in (1, 2, 1 << 63)]
+    requests += [
+        {"traceparent": f"00-{0:032x}-{SPAN_ID}-01"},
+        {"traceparent": f"00-{TRACE_ID}-{0:016x}-01"},
+        {"traceparent": PARENT.upper() + "01"},
+        {"traceparent": PARENT + "01-more"},
+        {"traceparent": f"01-{TRACE_ID}-{SPAN_ID}-01"},
+        {"traceparent": "nonsense"},
+        {"traceparent": PARENT + "01", "tracestate": "a=1"},
+        {"traceparent": PARENT + "01", "x-amzn-trace-id": "Root=1-11111111-111111111111111111111111"},
+        {"traceparent": PARENT + "01", "x-request-id": "mine"},
+        {"traceparent": PARENT + "01", "accept": "*/*"},
+        {"tracestate": "a=1"},
+        {"b3": "0"},
+    ]
+    # Once more: what was made the first time is used the second.
+    for request in [*requests, *reversed(requests)]:
+        with using(SERVED if "tracestate" in request else None):
+            wanted, trace_id, _ = two.headers("", request)
+            lines, said_id = one.continued(request)
+        assert (said(lines), said_id) == (wanted, trace_id)

@@ -24,7 +24,7 @@ def identified(response: Response, entries: Sequence[Entry], asked: Entry | None
 
     Args:
         response: the 304.
-        entries: all stored under its URL, the latest first.
+        entries: those stored under its URL, the latest first; those that fit the request at least.
         asked: the one whose validators were sent, if any were.
     """
     candidates = [entry for entry in entries if entry.stored.status == 200 and entry != asked]

@@ -50,7 +50,7 @@ def received(arrival: Arrival, question: Validate | None, entries: Sequence[Entr
     Args:
         arrival: the final response to a request that `reuse.decide` did not answer, or to a refresh.
         question: what was asked in the place of the request, if anything was.
-        entries: all variants stored under the request's URL, in the order of `entry.kept`.
+        entries: the variants stored under the request's URL, those that fit it at least, in the order of `entry.kept`.
         policy: of the service.
     """
     request, response = arrival.request, arrival.response

@@ -51,7 +51,7 @@ def decide(request: Request, entries: Sequence[Entry], now: float, policy: Polic
 
     Args:
         request: any request; those that no entry can answer are forwarded.
-        entries: all variants stored under the request's URL, in the order of `entry.kept`.
+        entries: the variants stored under the request's URL, those that fit it at least, in the order of `entry.kept`.
         now: seconds since 1970.
         policy: of the service.
     """

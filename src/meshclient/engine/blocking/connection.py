@@ -214,7 +214,8 @@ class Connection(Wire):
         """The exchange is over: the connection is kept if it can be, and closed otherwise. Again changes nothing."""
         if not self.busy:
             return
-        if not (self.complete and self.keep):
+        # Another thread may have cut it when the response was here.
+        if self.closed_because or not (self.complete and self.keep):
             self.abandon(self._why_not())
             return
         if self.uses % _SELDOM == 1:

@@ -16,42 +16,42 @@ class Room:
 
     Args:
         size: of all claims together, at most.
+
+    Attributes:
+        returned: what has been given back; another one in a forked child, where claims of its parent's end for nothing.
     """
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
         # Claims end wherever the collector runs, under the lock too: nothing is taken there that could be held.
-        self._returned: deque[int] = deque()
+        self.returned: deque[int] = deque()
         self._lock = fork_safe_lock()
         inherit(self)
 
     def take(self, size: int) -> bool:
         """Whether there was room for so many bytes, which are taken now."""
         with self._lock:
-            while self._returned:
-                self._free = min(self._size, self._free + self._returned.popleft())
+            while self.returned:
+                self._free += self.returned.popleft()
             if size > self._free:
                 return False
             self._free -= size
         return True
 
-    def give_back(self, size: int) -> None:
-        """So many bytes that were taken are free again."""
-        self._returned.append(size)
-
     def bereave(self) -> None:
         """In a forked child nobody collects what its parent did."""
-        self._returned.clear()
+        self.returned = deque()
         self._free = self._size
 
 
 class Claim:
-    """What one body takes of the room, for as long as it is collected."""
+    """What one body takes of the room, for as long as pieces of it are held."""
 
-    __slots__ = ("_room", "_taken")
+    __slots__ = ("_returned", "_room", "_taken")
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._returned = room.returned
         self._taken = 0
 
     def more(self, size: int) -> bool:
@@ -65,7 +65,7 @@ class Claim:
         """Give all of it back."""
         taken, self._taken = self._taken, 0
         if taken:
-            self._room.give_back(taken)
+            self._returned.append(taken)
 
     def __del__(self) -> None:
         self.end()

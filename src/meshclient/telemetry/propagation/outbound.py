@@ -15,6 +15,7 @@ a decision. Where that is not wanted, ``new_traces`` is "sampled" or "none".
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ STOCK = 32
 _SPAN, _TRACE, _ROOT, _UUID = "\0", "\1", "\2", "\3"
 _MODULES = sys.modules
 _OPENTELEMETRY = "opentelemetry.trace"
+_ALONE = {TRACEPARENT}
+# Version 00, to the letter; ids that are all zero are none.
+_USUAL = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})").fullmatch
 # What is no trace, and is said without one too.
 _UNTRACED = get("request-id")
 
@@ -61,8 +65,8 @@ class Outbound:
     """
 
     __slots__ = (
-        "__weakref__", "_bits", "_formats", "_key", "_new", "_random", "_reader", "_sampled", "_stock", "_text",
-        "_uuid", "fields",
+        "__weakref__", "_bits", "_continued", "_formats", "_key", "_new", "_random", "_reader", "_sampled", "_stock",
+        "_text", "_uuid", "fields",
     )  # fmt: skip
 
     def __init__(self, names: Iterable[str], *, new_traces: str = "undecided", random: Randomness = IDS) -> None:
@@ -77,8 +81,11 @@ class Outbound:
         self._sampled = True if new_traces == "sampled" else None
         self._random = random
         self._bits = random.getrandbits
-        self._text = self._blank()
-        self._uuid = _UUID in self._text
+        new = new_trace(sampled=self._sampled)
+        self._text = _blank([header for each in self._new for header in each.inject(new)], new)
+        # By the flags of what is continued.
+        self._continued: dict[str, str] = {}
+        self._uuid = _UNTRACED in self._formats
         self._stock: list[tuple[bytes, str, str]] = []
         made_ahead_by(self)
 
@@ -105,6 +112,29 @@ class Outbound:
         span_id = (self._bits(64) or 1).to_bytes(8).hex()
         text = context.prepared.get(self._key) or self._prepare(context)
         return text.replace(_SPAN, span_id).encode("latin-1"), context.trace_id, span_id
+
+    def continued(self, said: Mapping[str, str]) -> tuple[bytes, str]:
+        """What `headers` gives for a request with the headers `said`, as lines, and the id of its trace.
+
+        For whoever sends requests of others on: most of them say the same but for the ids.
+
+        Args:
+            said: by names in lower case.
+        """
+        # Whatever else is said of the trace may have a part in what is added.
+        alone = self.fields.intersection(said) == _ALONE
+        usual = _USUAL(said.get(TRACEPARENT, "")) if alone else None
+        if usual is None:
+            headers, trace_id, _ = self.headers("", said)
+            return _joined(headers).encode("latin-1"), trace_id
+        trace_id, span_id, flags = usual.groups()
+        text = self._continued.get(flags)
+        if text is None:
+            # There are no more than 256.
+            new = new_trace()
+            headers, *_ = self.headers("", {TRACEPARENT: f"00-{new.trace_id}-{new.span_id}-{flags}"})
+            text = self._continued[flags] = _blank(headers, new)
+        return self._filled(text, trace_id, span_id), trace_id
 
     def bereave(self) -> None:
         """In a forked child: what was made ahead is its parent's, and so are the ids in it."""
@@ -146,10 +176,13 @@ class Outbound:
     def _begun(self, trace_id: str) -> tuple[bytes, str, str]:
         """The lines of an attempt in a trace that began here."""
         span_id = (self._bits(64) or 1).to_bytes(8).hex()
-        text = self._text.replace(_TRACE, trace_id).replace(_ROOT, f"{trace_id[:8]}-{trace_id[8:]}")
+        return self._filled(self._text, trace_id, span_id), trace_id, span_id
+
+    def _filled(self, text: str, trace_id: str, span_id: str) -> bytes:
+        text = text.replace(_TRACE, trace_id).replace(_ROOT, f"{trace_id[:8]}-{trace_id[8:]}")
         if self._uuid:
             text = text.replace(_UUID, as_uuid(trace_id))
-        return text.replace(_SPAN, span_id).encode("latin-1"), trace_id, span_id
+        return text.replace(_SPAN, span_id).encode("latin-1")
 
     def _prepare(self, context: TraceContext) -> str:
         """The lines of a context, with a place for the id of the span."""
@@ -160,13 +193,12 @@ class Outbound:
         text = context.prepared[self._key] = lines.replace(span_id, _SPAN)
         return text
 
-    def _blank(self) -> str:
-        """Those of a new trace, with places for its id too."""
-        new = new_trace(sampled=self._sampled)
-        trace_id = new.trace_id
-        lines = _joined([header for each in self._new for header in each.inject(new)])
-        lines = lines.replace(trace_id, _TRACE).replace(f"{trace_id[:8]}-{trace_id[8:]}", _ROOT)
-        return lines.replace(as_uuid(trace_id), _UUID).replace(new.span_id, _SPAN)
+
+def _blank(headers: list[tuple[str, str]], context: TraceContext) -> str:
+    """The lines of `headers`, with places for the ids of `context`, which was never seen before."""
+    trace_id = context.trace_id
+    lines = _joined(headers).replace(trace_id, _TRACE).replace(f"{trace_id[:8]}-{trace_id[8:]}", _ROOT)
+    return lines.replace(as_uuid(trace_id), _UUID).replace(context.span_id, _SPAN)
 
 
 def _joined(headers: list[tuple[str, str]]) -> str:

@@ -52,6 +52,17 @@ def test_the_connection_that_was_used_last_is_used_first() -> None:
         second.abandon("done")
 
 
+def test_one_that_was_cut_when_its_response_was_here_is_not_kept() -> None:
+    with served(always(OK)) as (pool, _):
+        connection = connected(pool)
+        connection.exchange(GET, soon())
+        connection.interrupt("its attempt was given up")
+        connection.release()
+        assert not pool.idle
+        assert connection.closed_because == "its attempt was given up"
+        assert call(pool) == (200, b"ok")
+
+
 def test_an_idle_connection_is_closed_when_its_time_is_over() -> None:
     clock = Clock()
     with RawServer(always(OK)) as server:

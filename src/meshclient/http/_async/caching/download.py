@@ -78,6 +78,8 @@ class AsyncDownload:
             # Whoever goes on reading has had all up to here.
             del self._chunks[: number + 1 - self._dropped]
             self._dropped = number + 1
+            if not self._chunks:
+                self._claim.end()
         return found
 
     @property
@@ -93,13 +95,18 @@ class AsyncDownload:
 
     async def aclose(self) -> None:
         """Nobody wants it any more."""
-        await self._steps.give_up()
-        if self._open:
-            self._open = False
-            try:
-                await self._source.aclose()
-            finally:
-                await self._over(None)
+        try:
+            await self._steps.give_up()
+            if self._open:
+                # Whoever reads it still, when the client is closed, is not to take this for the end.
+                self.error = httpx.CloseError("the response was closed before its body had come")
+                self._open = False
+                try:
+                    await self._source.aclose()
+                finally:
+                    await self._over(None)
+        finally:
+            self._claim.end()
 
     async def _read(self) -> None:
         try:
@@ -117,14 +124,18 @@ class AsyncDownload:
                 with suppress(Exception):
                     await self._source.aclose()
             finally:
+                self._claim.end()
                 await self._over(None)
             if not expected:
                 raise
             return
         if piece is None:
             self.body = b"".join(self._chunks) if self._kept else None
-            await self._over(self.body)
-            self._open = False
+            try:
+                await self._over(self.body)
+            finally:
+                # Nor is there more to wait for where it could not be kept.
+                self._open = False
             return
         self._chunks.append(piece)
         self._size += len(piece)
@@ -134,10 +145,7 @@ class AsyncDownload:
     async def _over(self, body: bytes | None) -> None:
         if self._kept:
             self._kept = body is not None
-            try:
-                await self._ended(body)
-            finally:
-                self._claim.end()
+            await self._ended(body)
 
 
 class AsyncDownloadStream(httpx.AsyncByteStream):

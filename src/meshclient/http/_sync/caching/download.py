@@ -79,6 +79,8 @@ class Download:
             # Whoever goes on reading has had all up to here.
             del self._chunks[: number + 1 - self._dropped]
             self._dropped = number + 1
+            if not self._chunks:
+                self._claim.end()
         return found
 
     @property
@@ -94,13 +96,18 @@ class Download:
 
     def close(self) -> None:
         """Nobody wants it any more."""
-        self._steps.give_up()
-        if self._open:
-            self._open = False
-            try:
-                self._source.close()
-            finally:
-                self._over(None)
+        try:
+            self._steps.give_up()
+            if self._open:
+                # Whoever reads it still, when the client is closed, is not to take this for the end.
+                self.error = httpx.CloseError("the response was closed before its body had come")
+                self._open = False
+                try:
+                    self._source.close()
+                finally:
+                    self._over(None)
+        finally:
+            self._claim.end()
 
     def _read(self) -> None:
         try:
@@ -118,14 +125,18 @@ class Download:
                 with suppress(Exception):
                     self._source.close()
             finally:
+                self._claim.end()
                 self._over(None)
             if not expected:
                 raise
             return
         if piece is None:
             self.body = b"".join(self._chunks) if self._kept else None
-            self._over(self.body)
-            self._open = False
+            try:
+                self._over(self.body)
+            finally:
+                # Nor is there more to wait for where it could not be kept.
+                self._open = False
             return
         self._chunks.append(piece)
         self._size += len(piece)
@@ -135,10 +146,7 @@ class Download:
     def _over(self, body: bytes | None) -> None:
         if self._kept:
             self._kept = body is not None
-            try:
-                self._ended(body)
-            finally:
-                self._claim.end()
+            self._ended(body)
 
 
 class DownloadStream(httpx.SyncByteStream):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -97,7 +98,8 @@ class Flights:
     """All that are under way, of one service."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, Flight] = {}
+        # Whoever waits for one, or has its response, holds it: a response that nobody closes must not stay for good.
+        self._flights: WeakValueDictionary[Hashable, Flight] = WeakValueDictionary()
         self._lock = fork_safe_lock()
 
     def __len__(self) -> int:
