@@ -34,6 +34,7 @@ explore: setup ## look for counter-examples that the fixed draws of the test run
 
 attack: setup ## play random schedules of cancels, outcomes and clock steps: make attack SCHEDULES=1000000
 	@PYTHONPATH=tests $(BIN)/python -m attack.schedules $(or $(SCHEDULES),1000000)
+	@PYTHONPATH=tests $(BIN)/python -m attack.smuggling --mutants 20000
 	@MESHCLIENT_ATTACK=$(or $(SCHEDULES),1000000) $(BIN)/python -m pytest -q tests/property/test_circuit.py -k schedules
 
 tracecontext: setup ## run the W3C's tests of trace headers: make tracecontext CHECKOUT=../trace-context PYTHON=one that has aiohttp

@@ -114,12 +114,15 @@ def test_a_hedge_that_fails_leaves_it_to_the_first(face: Face, backends: Backend
     slow.control(delay=0.2)
     bad.control(status=503)
     client = hedging(face, [slow, bad], service={"retry": {"backoff": "1ms..2ms"}})
-    kinds = set()
-    for _ in range(2):
+    wanted, kinds = "server_error: the other attempt went on", set[str]()
+    # A call that meets the bad one first is repeated instead.
+    for _ in range(20):
         response = face.run(client.get("http://orders/"))
         assert (response.status_code, response.json()["instance"]) == (200, slow.name)
         kinds |= {attempt.reason for attempt in response.extensions["mesh"].attempts if attempt.hedge}
-    assert "server_error: the other attempt went on" in kinds
+        if wanted in kinds:
+            break
+    assert wanted in kinds
     assert pending(client) == 0
 
 

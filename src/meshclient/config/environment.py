@@ -22,12 +22,14 @@ from meshclient.model.service import ServiceName
 
 PREFIX = "MESHCLIENT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+SIDECAR_VARIABLE = f"{PREFIX}SIDECAR_URL"
 _SERVICES = f"{PREFIX}SERVICES__"
 
 # Read elsewhere: by the command line and the scripts that start servers.
 RESERVED = (
     CONFIG_VARIABLE,
     f"{PREFIX}OUTPUT",
+    SIDECAR_VARIABLE,
     f"{PREFIX}REQUIRE_SERVERS",
 )
 _ROUTES = re.compile(r"__ROUTES(?:__|$)")

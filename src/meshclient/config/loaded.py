@@ -20,6 +20,7 @@ from meshclient.config.origin import Layer, Origin
 from meshclient.config.origin import Path as KeyPath
 from meshclient.config.resolution import Resolution, Setting
 from meshclient.config.shape import MeshConfig
+from meshclient.config.sidecar_url import through_sidecar
 from meshclient.config.source import Document, read_source
 from meshclient.errors import ConfigError
 
@@ -67,7 +68,8 @@ def load(
 ) -> Loaded:
     """The configuration that all sources give together.
 
-    The strongest first: `sets` (a later one over an earlier one), `arguments`, `environ`, the file, the defaults.
+    The strongest first: `sets` (a later one over an earlier one), `arguments`, `environ`, the file, the sidecar that
+    ``MESHCLIENT_SIDECAR_URL`` names (where nobody gives a resolver), the defaults.
     Tables are merged key by key, lists are replaced. ``False`` or ``None`` turns a policy off; ``True`` or a table
     turns it on, with the values that hold otherwise.
 
@@ -100,6 +102,10 @@ def merge(
     for reading in (file, environment.reading, given, *assigned):
         leaves |= reading.leaves
         problems += reading.problems
+    try:
+        leaves |= through_sidecar(environ, leaves)
+    except ValueError as exc:
+        problems.append(str(exc))
     _raise(problems)
     resolution = Resolution(leaves)
     config = resolution.mesh(environment.unspelled)

@@ -109,7 +109,9 @@ class Resolution:
         except ValueError as exc:
             # A contradiction is told where it arises, and not again for everyone who inherits it.
             if any((*path, key) in self.leaves for key in values):
-                origins = dict.fromkeys(str(self.settings[*path, key].origin) for key in values)
+                # A table within this one has no origin of its own while it is on.
+                told = [self.settings[*path, key] for key in values if (*path, key) in self.settings]
+                origins = dict.fromkeys(str(setting.origin) for setting in told)
                 self.problems.append(f"{dotted(path)} ({', '.join(origins)}): {exc}")
             return None
 

@@ -24,6 +24,8 @@ from meshclient.config.policy_shape import (
     ThrottleConfig,
 )
 from meshclient.config.shape import DiscoveryConfig, EmfConfig, MeshConfig, ServiceConfig, TelemetryConfig
+from meshclient.config.sidecar_schema import REGISTER_KEYS, SIDECAR_KEYS
+from meshclient.config.sidecar_shape import RegisterConfig, SidecarConfig
 from meshclient.config.traffic_schema import TRAFFIC_KEYS
 from meshclient.config.traffic_shape import TrafficConfig
 from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
@@ -247,6 +249,8 @@ TELEMETRY = Table(
         ),
     },
 )
+_REGISTER = Table(RegisterConfig, REGISTER_KEYS, switch=True, off=True, word="service")
+SIDECAR = Table(SidecarConfig, {**SIDECAR_KEYS, "register": _REGISTER})
 ROOT = Table(
     MeshConfig,
     {
@@ -257,6 +261,7 @@ ROOT = Table(
         "state_dir": kinds.FOLDER,
         "discovery": DISCOVERY,
         "telemetry": TELEMETRY,
+        "sidecar": SIDECAR,
         "propagate_passthrough": kinds.SWITCH,
         "defaults": DEFAULTS,
         "services": Named("orders", _service, SERVICE),

@@ -25,6 +25,7 @@ from meshclient.config.policy_shape import (
     SubsetConfig,
     ThrottleConfig,
 )
+from meshclient.config.sidecar_shape import SidecarConfig
 from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ Spans = Literal["attempts", "calls", "none"]
 NewTraces = Literal["undecided", "sampled", "none"]
 
 _CONNECTIONS = ConnectionsConfig()
+_SIDECAR = SidecarConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ class MeshConfig:
         state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
         discovery: how lists are kept.
         telemetry: what is told to the outside.
+        sidecar: the proxy beside an application; a library reads nothing of it.
         propagate_passthrough: whether traces are handed on to hosts that are no service too, in the forms of the
             defaults.
         defaults: for every service that `services` does not name; no endpoints, no routes.
@@ -225,6 +228,7 @@ class MeshConfig:
     state_dir: str = ""
     discovery: DiscoveryConfig = DiscoveryConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    sidecar: SidecarConfig = _SIDECAR
     propagate_passthrough: bool = False
     defaults: ServiceConfig = ServiceConfig()
     services: Mapping[str, ServiceConfig] = field(default_factory=lambda: MappingProxyType({}), hash=False)

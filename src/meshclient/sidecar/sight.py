@@ -1,0 +1,106 @@
+"""The sidecar as its admin interface sees it: `meshclient.sidecar.admin.View`."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from meshclient.model.snapshot import Pending
+from meshclient.sidecar.admin.hearing import hear
+from meshclient.sidecar.admin.view import set_loglevel
+from meshclient.sidecar.configured import needed
+from meshclient.sidecar.exposition import exposition
+from meshclient.telemetry.providers import release
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from meshclient.config.loaded import Loaded
+    from meshclient.mesh.mesh import Mesh
+    from meshclient.model.events import Event
+    from meshclient.sidecar.sidecar import Sidecar
+
+
+class Sight:
+    """The view of `sidecar`.
+
+    Args:
+        sidecar: what is seen.
+        leave: asks the process to end in order.
+        number: of the worker, or None where there is only one process.
+    """
+
+    def __init__(self, sidecar: Sidecar, leave: Callable[[], Awaitable[object]], number: int | None) -> None:
+        self._sidecar = sidecar
+        self._leave = leave
+        self._number = number
+        self._began = time.monotonic()
+        self._listeners: dict[Callable[[Event], None], Callable[[], None]] = {}
+
+    @property
+    def mesh(self) -> Mesh:
+        """The one in use."""
+        return self._sidecar.mesh
+
+    def stats(self) -> Mapping[str, object]:
+        """Of this process."""
+        sidecar = self._sidecar
+        found: dict[str, object] = {
+            "pid": os.getpid(),
+            "version": release(),
+            "uptime_seconds": time.monotonic() - self._began,
+            "worker": self._number,
+            "ready": self.ready(),
+            "draining": sidecar.draining,
+            "listening": sidecar.addresses,
+            "reload": sidecar.reloads.as_dict(),
+            "proxies": {name: proxy.stats.as_dict() for name, proxy in sidecar.proxies.items()},
+        }
+        if sidecar.envoy is not None:
+            found["envoy"] = {**sidecar.envoy.stats(), "unmapped": list(sidecar.envoy.unmapped)}
+        if sidecar.entrance is not None:
+            found["application"] = sidecar.entrance.stats()
+        return found
+
+    def metrics(self) -> str:
+        """What this process counts beside its mesh, for Prometheus."""
+        return exposition(self.stats())
+
+    def config(self) -> Loaded:
+        """In use."""
+        return self._sidecar.loaded
+
+    def ready(self) -> bool:
+        """Whether it listens, is not about to end, may call the application, and has asked for what it must know."""
+        sidecar = self._sidecar
+        if not sidecar.serving or sidecar.draining:
+            return False
+        if sidecar.entrance is not None and not sidecar.entrance.application.fit:
+            return False
+        names = needed(sidecar.settings)
+        return not any(isinstance(sidecar.mesh.service(name).snapshot, Pending) for name in names)
+
+    def drain(self) -> Awaitable[object]:
+        """As `View.drain`; the process ends then."""
+        return self._leave()
+
+    def loglevel(self, name: str, level: str) -> None:
+        """As `View.loglevel`."""
+        set_loglevel(name, level)
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """As `View.subscribe`; a reload changes nothing for who listens."""
+        self._listeners[callback] = hear(self.mesh, callback)
+
+        def cease() -> None:
+            if (stop := self._listeners.pop(callback, None)) is not None:
+                stop()
+
+        return cease
+
+    def look_at(self, mesh: Mesh) -> None:
+        """Another mesh is in use."""
+        for callback, stop in list(self._listeners.items()):
+            stop()
+            self._listeners[callback] = hear(mesh, callback)
