@@ -14,7 +14,7 @@ from integration.admin_site import (  # noqa: F401 - fixtures
     started_backends_fixture,
     two_backends_fixture,
 )
-from meshclient.sidecar.admin import MeshView
+from meshclient.sidecar.admin import MeshView, NotOffered
 from servers.process import wait_until
 
 if TYPE_CHECKING:
@@ -220,6 +220,19 @@ def test_a_drain_that_fails_is_logged_and_may_be_tried_again(caplog: pytest.LogC
         assert made.post("/drain").status_code == 202
         wait_until(lambda: "no way out" in caplog.text, 20, "the failure is logged")
         assert "what is under way ends" in made.post("/drain").json()["words"]
+
+
+def test_nothing_is_taken_out_where_that_has_no_effect() -> None:
+    class Onlooker(MeshView):
+        def interfere(self) -> None:
+            msg = "Envoy carries the calls here"
+            raise NotOffered(msg)
+
+    with site({"orders": {"endpoints": ["http://127.0.0.1:1"]}}, view=Onlooker) as made:
+        for action in ("/eject?service=orders&endpoint=127.0.0.1:1", "/isolate?service=orders"):
+            refused = made.post(action)
+            assert (refused.status_code, refused.headers["mesh-error"]) == (409, "not_offered")
+            assert "Envoy carries the calls here" in refused.text
 
 
 async def _set(event: asyncio.Event) -> None:

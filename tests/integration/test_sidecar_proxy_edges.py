@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from integration.proxied import OK, Line, Request, fine, get, play, post, serving, staged
+from meshclient.engine.aio.pool import AsyncPool
 from meshclient.http._async.transport import AsyncMeshTransport
 from meshclient.sidecar.proxy import ProxySettings, client_connection
 
@@ -336,3 +337,21 @@ def test_empty_lines_before_a_request() -> None:
             assert (status, response.body) == (200, OK[-2:])
 
     play(scene())
+
+
+def test_a_fault_of_ours_is_answered_and_holds_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        async with staged() as stage:
+            service = stage.mesh.service("orders")
+            assert (await stage.ask(get()))[0] == 200
+            monkeypatch.setattr(AsyncPool, "take", lambda _: None)
+            monkeypatch.setattr(AsyncPool, "acquire", AsyncMock(side_effect=ZeroDivisionError("broken")))
+            status, response = await stage.ask(get())
+            assert (status, response.values(b"mesh-error")) == (500, [b"internal"])
+            assert [each.pending for each in service.balancer.status(service.clock())] == [0]
+            assert (stage.proxy.stats.active, stage.proxy.setup.active) == (0, 0)
+
+    play(scene())
+    assert "broken" in caplog.text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.model.snapshot import Pending
 from meshclient.sidecar.admin.hearing import hear
-from meshclient.sidecar.admin.view import set_loglevel
+from meshclient.sidecar.admin.view import NotOffered, set_loglevel
 from meshclient.sidecar.configured import needed
 from meshclient.sidecar.exposition import exposition
 from meshclient.telemetry.providers import release
@@ -71,12 +71,23 @@ class Sight:
         """In use."""
         return self._sidecar.loaded
 
+    def interfere(self) -> None:
+        """Raises NotOffered where Envoy carries the calls, which keeps its own account of endpoints."""
+        if self._sidecar.envoy is not None:
+            msg = (
+                "Envoy carries the calls here and knows nothing of this: take the instance out of its registry, or run "
+                "the built-in data plane"
+            )
+            raise NotOffered(msg)
+
     def ready(self) -> bool:
         """Whether it listens, is not about to end, may call the application, and has asked for what it must know."""
         sidecar = self._sidecar
         if not sidecar.serving or sidecar.draining:
             return False
         if sidecar.entrance is not None and not sidecar.entrance.application.fit:
+            return False
+        if sidecar.envoy is not None and sidecar.envoy.stats()["pid"] is None:
             return False
         names = needed(sidecar.settings)
         return not any(isinstance(sidecar.mesh.service(name).snapshot, Pending) for name in names)

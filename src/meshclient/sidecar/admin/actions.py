@@ -34,6 +34,7 @@ class Actions:
 
     def eject(self, arguments: Mapping[str, str]) -> Reply:
         """Take an endpoint out for a while; then one probe decides."""
+        self._interfere()
         one = find(self._view.mesh, arguments.get("service"))
         part = find_endpoint(one, arguments.get("endpoint"))
         try:
@@ -56,6 +57,7 @@ class Actions:
 
     def isolate(self, arguments: Mapping[str, str]) -> Reply:
         """Refuse the calls of a service until it is reset."""
+        self._interfere()
         one = find(self._view.mesh, arguments.get("service"))
         isolate(self._view.mesh, one)
         return _done("isolate", f"isolated {one.name}: its calls are refused until it is reset", service=one.name)
@@ -84,6 +86,12 @@ class Actions:
         return _done(
             "loglevel", f"{name or 'meshclient'} logs from {level} on", logger=name or "meshclient", level=level
         )
+
+    def _interfere(self) -> None:
+        try:
+            self._view.interfere()
+        except NotOffered as error:
+            raise Refused(HTTPStatus.CONFLICT, "not_offered", str(error)) from None
 
     def drain(self, arguments: Mapping[str, str]) -> Reply:
         """Begin to leave; the answer does not wait for the end of that."""

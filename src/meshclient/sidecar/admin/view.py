@@ -51,6 +51,13 @@ class View(Protocol):
         """The configuration in use, with its origins."""
         ...
 
+    def interfere(self) -> None:
+        """Whether what is done to the mesh's endpoints and circuits has an effect on calls.
+
+        Raises NotOffered where it has none.
+        """
+        ...
+
     def ready(self) -> bool:
         """Whether requests may be sent here."""
         ...
@@ -97,6 +104,9 @@ class MeshView:
     def config(self) -> Loaded:
         """The mesh's."""
         return self._mesh.loaded
+
+    def interfere(self) -> None:
+        """It has."""
 
     def ready(self) -> bool:
         """Always: it serves nobody."""

@@ -78,16 +78,23 @@ class Passing(Visit):
 
     def abandon(self) -> None:
         """The client has gone, or is to go at once."""
+        self._give_up("its client has gone", asyncio.CancelledError())
+        super().abandon()
+
+    def hand_back(self, error: BaseException) -> None:
+        """As of a `Visit`."""
+        self._give_up("its request failed here", error)
+
+    def _give_up(self, why: str, error: BaseException) -> None:
         connection, first = self._connection, self._first
         self._connection = self._first = None
         if connection is not None:
-            connection.let_go("its client has gone")
+            connection.let_go(why)
         if first is not None:
             if self.status:
                 first.left()
             else:
-                first.given_up(self._call, asyncio.CancelledError())
-        super().abandon()
+                first.given_up(self._call, error)
 
     def _briefly(self, lane: AsyncLane, wire: bytes, content: bytes) -> bool:
         """Whether it was sent, or answered. Raises CircuitOpen and ConfigError."""

@@ -129,6 +129,9 @@ class Visit:
             self._task.cancel()
         self.done(keep=False)
 
+    def hand_back(self, error: BaseException) -> None:
+        """It failed for `error`, a fault of ours: nobody goes on with what it holds."""
+
     def cut(self) -> None:
         """The response cannot be completed: its client must see that it is not."""
         if not self.over:
@@ -159,6 +162,7 @@ class Visit:
         if task.cancelled() or (error := task.exception()) is None:
             return
         self._client.unexpected(error)
+        self.hand_back(error)
         if self.status:
             self.cut()
         else:
