@@ -56,7 +56,7 @@ class Missing(Exception):
 
 
 def version(row: str) -> str:
-    """As the program says itself."""
+    """As the program says itself, but for where it is."""
     if row in OURS:
         return ""
     program = _find(row)
@@ -64,7 +64,8 @@ def version(row: str) -> str:
         return f"no {row}"
     option = "--version" if row == "envoy" else "-v"
     done = subprocess.run([program, option], capture_output=True, text=True, timeout=20, check=False)
-    return next((line for line in (done.stdout + done.stderr).splitlines() if line), row).strip()
+    said = next((line for line in (done.stdout + done.stderr).splitlines() if line), row)
+    return said.replace(str(program), row).strip()
 
 
 @contextmanager
