@@ -355,3 +355,18 @@ def test_a_fault_of_ours_is_answered_and_holds_nothing(
 
     play(scene())
     assert "broken" in caplog.text
+
+
+def test_lines_without_white_space_go_the_ordinary_road_too() -> None:
+    """The short road hands heads on as they are; the ordinary one takes them apart."""
+
+    async def scene() -> None:
+        async with staged(service={"limit": {"concurrency": 9}}) as stage:
+            request = get("/a", "Accept:*/*", "X-Empty:", "X-Tab:\tb ", "X-Url: http://a:1/")
+            status, _ = await stage.ask(request)
+            assert status == 200
+            (seen,) = stage.seen
+            names = (b"accept", b"x-empty", b"x-tab", b"x-url")
+            assert [seen.values(name) for name in names] == [[b"*/*"], [b""], [b"b"], [b"http://a:1/"]]
+
+    play(scene())

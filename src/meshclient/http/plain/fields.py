@@ -139,8 +139,9 @@ def usual_value(value: bytes) -> bool:
 
 
 def fields_of(lines: bytes) -> list[tuple[bytes, bytes]]:
-    """Header lines taken apart again."""
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
+    """Header lines taken apart again; white space around a value is no part of it (RFC 9112, section 5)."""
+    pairs = (line.partition(b":") for line in lines.split(b"\r\n")[:-1])
+    return [(name, value.strip(b" \t")) for name, _, value in pairs]
 
 
 def _filled(template: bytes, typed: bool, headers: Mapping[Any, Any]) -> Fields | None:  # noqa: FBT001
