@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
+from meshclient.sidecar.accepting import close_servers
 from meshclient.sidecar.admin.broadcast import Broadcast
 from meshclient.sidecar.admin.connection import Connection
 from meshclient.sidecar.admin.guard import Guard
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from meshclient.sidecar.admin.view import View
 
 _USUAL = Limits()
-# Of the loop, after which a connection that was accepted just before the end has told of itself.
-_ROUNDS = 3
 
 
 class Admin:
@@ -76,14 +75,7 @@ class Admin:
         """Stop listening, and end every connection at once."""
         servers, self._servers = self._servers, []
         self.broadcast.stop()
-        # First of all: a connection that is accepted as a server ends would be lost, and stay open (Python 3.11).
-        loop = asyncio.get_running_loop()
-        for sock in (sock for server in servers for sock in server.sockets):
-            loop.remove_reader(sock)
-        for _ in range(_ROUNDS):
-            await asyncio.sleep(0)
-        for server in servers:
-            server.close()
+        await close_servers(servers)
         while self.connections:
             for connection in list(self.connections):
                 connection.abort()

@@ -11,7 +11,6 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from meshclient.discovery.supervision import describe
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.listening import Listening
 from meshclient.registration.fitness import Fitness
@@ -88,32 +87,10 @@ class Application:
             await self.look()
 
     async def _try(self) -> None:
-        if self.address.path:
-            await _look_at_socket(self.address.path, self.path)
-        else:
-            await probe(Endpoint(self.address.host, self.address.port), self.path, TIMEOUT)
+        address = self.address
+        endpoint = Endpoint(address.path, 0, is_socket=True) if address.path else Endpoint(address.host, address.port)
+        await probe(endpoint, self.path, TIMEOUT)
 
     @property
     def _said(self) -> str:
         return "may be called" if self.fit else f"is not called any more: {self.reason}"
-
-
-async def _look_at_socket(socket: str, path: str) -> None:
-    """As `probe`, for a Unix socket."""
-    what = f"GET {path} at unix:{socket}" if path else f"connecting to unix:{socket}"
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            reader, writer = await asyncio.open_unix_connection(socket)
-            try:
-                if path:
-                    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-                    status = (await reader.readline()).split(b" ")[1:2]
-                    if not status or not status[0].startswith(b"2"):
-                        raise NotReady(f"{what} answered {(status or [b'nothing'])[0].decode('latin-1')}")
-            finally:
-                writer.close()
-    except TimeoutError:
-        raise NotReady(f"{what} took longer than {TIMEOUT:g} s") from None
-    except (OSError, ValueError) as exc:
-        # A line without an end is a ValueError.
-        raise NotReady(f"{what} failed: {describe(exc)}") from None

@@ -11,6 +11,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from meshclient.sidecar.accepting import close_servers
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
@@ -22,8 +24,6 @@ MOST_HEAD, MOST_BODY = 16_384, 65_536
 PATIENCE = 10.0
 # Connections at once; one more is answered 503 and closed.
 MOST_TALKS = 64
-# Of the loop, after which a connection that was accepted just before the end has told of itself.
-_ROUNDS = 3
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?( .*)")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -54,14 +54,7 @@ class Front:
     async def aclose(self) -> None:
         """Take no more, and cut off what is under way."""
         servers, self._servers = self._servers, []
-        # First of all: a connection that is accepted as a server ends would be lost, and stay open (Python 3.11).
-        loop = asyncio.get_running_loop()
-        for sock in (sock for server in servers for sock in server.sockets):
-            loop.remove_reader(sock)
-        for _ in range(_ROUNDS):
-            await asyncio.sleep(0)
-        for server in servers:
-            server.close()
+        await close_servers(servers)
         while self._talks:
             for talk in list(self._talks):
                 talk.cancel()
