@@ -11,7 +11,9 @@ import pytest
 
 from integration.proxied import OK, Line, Request, fine, get, play, post, serving, staged
 from meshclient import Mesh
+from meshclient.http._async.departure import AsyncDeparture
 from meshclient.sidecar.proxy import OutboundRoute, ProxySettings, Refusal
+from meshclient.sidecar.proxy import proxy as proxy_module
 from meshclient.telemetry.prometheus import exposition
 
 if TYPE_CHECKING:
@@ -303,6 +305,54 @@ def test_draining_lets_requests_end() -> None:
             assert await draining == 0
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection(*stage.address)
+
+    play(scene())
+
+
+def test_what_is_on_its_way_as_draining_begins_is_answered_as_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    # However busy the machine is.
+    monkeypatch.setattr(proxy_module, "_MOMENT", 20.0)
+
+    async def scene() -> None:
+        async def answer(line: Line, _: Request) -> None:
+            await line.send(OK)
+
+        async with staged(answer) as stage:
+            known, new = await stage.client(), await stage.client()
+            await known.send(get())
+            await known.response()
+            draining = asyncio.ensure_future(stage.proxy.drain(20.0))
+            await stage.when(lambda: stage.proxy.draining)
+            await asyncio.gather(known.send(get()), new.send(get()))
+            for client in (known, new):
+                status, response = await client.response()
+                assert (status, response.values(b"connection")) == (200, [b"close"])
+                assert await client.rest() == b""
+                client.close()
+            assert await draining == 0
+
+    play(scene())
+
+
+def test_a_fault_of_ours_on_the_way_to_another_road_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(AsyncDeparture, "__init__", broken)
+
+    async def scene() -> None:
+        async def bad(line: Line, request: Request) -> None:
+            if b"cut" not in request.head:
+                await line.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+            else:
+                line.close()
+
+        async with staged(bad) as stage:
+            for path in ("/503", "/cut"):
+                status, response = await stage.ask(get(path))
+                assert (status, response.values(b"mesh-error")) == (500, [b"internal"])
+            service = stage.mesh.service("orders")
+            assert [each.pending for each in service.balancer.status(service.clock())] == [0]
 
     play(scene())
 

@@ -280,6 +280,31 @@ def test_a_tunnel_to_an_allowed_host() -> None:
     play(scene(), fast=True)
 
 
+def test_a_tunnel_through_which_nothing_goes_is_closed() -> None:
+    async def scene() -> None:
+        gone = asyncio.Event()
+
+        async def silent(line: Line, _: Request) -> None:
+            await line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await line.rest()
+            gone.set()
+
+        settings = ProxySettings(tunnel_timeout=0.3)
+        async with serving(silent) as port, staged(settings=settings, connect=[f"127.0.0.1:{port}"]) as stage:
+            client = await stage.client()
+            target = f"127.0.0.1:{port}"
+            await client.send(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+            status, _ = await client.ask(get(host=target))
+            assert status == 200
+            assert await client.rest() == b""
+            async with asyncio.timeout(20):
+                await gone.wait()
+            await stage.when(lambda: stage.proxy.stats.tunnels == stage.proxy.stats.open == 0)
+
+    play(scene(), fast=True)
+
+
 def test_slow_clients_are_sent_away() -> None:
     settings = ProxySettings(header_timeout=0.2, idle_timeout=0.2, body_timeout=0.2)
 

@@ -39,6 +39,7 @@ SIDECAR_KEYS: Mapping[str, Kind] = {
     "header_timeout": kinds.BOUND,
     "idle_timeout": kinds.BOUND,
     "body_timeout": kinds.BOUND,
+    "tunnel_timeout": kinds.BOUND,
     "max_head": sidecar_kinds.HEAD,
     "max_line": sidecar_kinds.HEAD,
     "replay": wire_kinds.SIZE,

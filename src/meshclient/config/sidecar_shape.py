@@ -70,6 +70,7 @@ class SidecarConfig:
         header_timeout: seconds in which the head of a request must be there from its first byte.
         idle_timeout: seconds for which a client's connection is kept without a request.
         body_timeout: seconds that a body may stand still.
+        tunnel_timeout: seconds for which a tunnel (CONNECT, WebSocket) is kept through which nothing goes.
         max_head: bytes of a request's head at most.
         max_line: bytes of one line of it at most.
         replay: bytes of a request's body that are kept, so that it can be sent again.
@@ -100,6 +101,7 @@ class SidecarConfig:
     header_timeout: float = 10.0
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
+    tunnel_timeout: float = 3600.0
     max_head: int = 32 * 2**10
     max_line: int = 16 * 2**10
     replay: int = 64 * 2**10

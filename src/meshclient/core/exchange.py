@@ -97,8 +97,8 @@ def _attempts(
         if outcome.kind is Kind.OK and call.retry.retry is None:
             report(call, attempt, "", now)
             return attempt
-        if outcome.kind is Kind.STALE_CONNECTION and stale < FREE_STALE:
-            stale += 1
+        free = outcome.kind is Kind.STALE_CONNECTION and stale < FREE_STALE
+        stale += free
         situation = Situation(
             number=(number := max(1, len(tried) - stale)),
             idempotent=call.idempotent,
@@ -111,6 +111,7 @@ def _attempts(
             trial=Trial(number, now - call.started, attempt.raw, paused),
             chained=call.chained,
             room=service.balancer.room,
+            free=free,
         )
         try:
             decision = call.retry.decide(outcome, situation, service.budget)

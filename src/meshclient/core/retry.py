@@ -74,6 +74,8 @@ class Situation:
         trial: the attempt itself.
         chained: whether the call serves a request that is itself a repeat.
         room: whether any endpoint may have one more attempt in flight.
+        free: whether a repeat costs the service's budget nothing: its connection had ended before, so that the endpoint
+            had nothing to do for it. There are no more of these than there were idle connections.
     """
 
     number: int
@@ -87,6 +89,7 @@ class Situation:
     trial: Trial
     chained: bool = False
     room: bool = True
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ class RetryPolicy:
     def decide(self, outcome: Outcome, at: Situation, budget: RetryBudget) -> Retry | Refusal:
         """The next step after an attempt that failed, or that `retry` is to judge.
 
-        Spends one retry of `budget` when the answer is Retry. A success that needs no repeat is refused one without
-        a reason, where `retry` says so.
+        Spends one retry of `budget` when the answer is Retry, unless it is `free`. A success that needs no repeat is
+        refused one without a reason, where `retry` says so.
         """
         if not self._wanted(outcome, at):
             return Refusal(self._final(outcome))
@@ -130,7 +133,7 @@ class RetryPolicy:
             return Refusal("the deadline has passed")
         if delay >= at.remaining:
             return Refusal(f"a pause of {delay:.3g}s would outlast the deadline, {at.remaining:.3g}s away")
-        if not budget.withdraw(at.now):
+        if not at.free and not budget.withdraw(at.now):
             return Refusal("the service's retry budget is spent")
         return Retry(delay)
 

@@ -23,6 +23,7 @@ def proxy_settings(config: SidecarConfig, log: Callable[[str], None], gate: Gate
         header_timeout=config.header_timeout,
         idle_timeout=config.idle_timeout,
         body_timeout=config.body_timeout,
+        tunnel_timeout=config.tunnel_timeout,
         max_head=config.max_head,
         max_line=config.max_line,
         replay=config.replay,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshclient.errors import ConfigError
 from meshclient.sidecar.alteration import alterations
 from meshclient.sidecar.handover import Succession, meeting_place, predecessor
+from meshclient.sidecar.notify import notify
 from meshclient.sidecar.reloads import reason
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class Process:
             _LOG.info("process %d is relieved", former.pid)
             former.relieve()
         self._announce(body)
+        notify("READY=1")
         watching = asyncio.create_task(self._watch(loaded))
         living = asyncio.create_task(self._serve_and_end(body))
         insisted = asyncio.create_task(self._insisted.wait())
@@ -177,6 +179,7 @@ class Process:
             await self._reload(body)
         self._relieved = asked == "relieved"
         _LOG.info("draining%s", ", another process goes on" if self._relieved else "")
+        notify("STOPPING=1")
         await body.drain(hand_over=self._relieved)
         await body.aclose(hand_over=self._relieved)
 

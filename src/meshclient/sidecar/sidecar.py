@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from meshclient.sidecar.proxy import ProxySettings, Route
 
 _LOG = logging.getLogger("meshclient.sidecar")
-# Seconds in which a client that has connected sends its first request; a round trip and a busy machine.
-_SETTLED = 0.25
 
 
 class Sidecar:
@@ -91,6 +89,8 @@ class Sidecar:
         self._folder: Path | None = None
         self._admin: Admin | None = None
         self._token: str | None = None
+        # Proxies whose listeners a reload has taken away.
+        self._retired: set[Proxy] = set()
         self._chores: set[asyncio.Task[None]] = set()
 
     @property
@@ -182,21 +182,13 @@ class Sidecar:
                 door.close(keep_file=hand_over)
         if hand_over and self._admin is not None:
             await self._admin.aclose()
-        await self._settled()
         grace = self.settings.drain
-        planes: list[Proxy | EnvoyPlane] = [*self.proxies.values(), *([self.envoy] if self.envoy else [])]
+        proxies = [*self.proxies.values(), *self._retired]
+        planes: list[Proxy | EnvoyPlane] = [*proxies, *([self.envoy] if self.envoy else [])]
         cut = sum(await asyncio.gather(*(plane.drain(grace) for plane in planes)))
         if cut:
             _LOG.warning("%d requests were cut off after %g s of drain", cut, grace)
         return cut
-
-    async def _settled(self) -> None:
-        """Accept nothing more, and let what was accepted a moment ago send the request that it came for."""
-        accepting = [proxy for proxy in self.proxies.values() if proxy.stats.open or proxy.stats.connections]
-        for proxy in accepting:
-            proxy._stop_accepting()  # noqa: SLF001 - `drain` closes connections without a request at once
-        if accepting:
-            await asyncio.sleep(_SETTLED)
 
     async def aclose(self, *, hand_over: bool = False) -> None:
         """Close everything at once."""
@@ -257,7 +249,15 @@ class Sidecar:
                 for sock in self.doors[name].copies():
                     await self.proxies[name].listen(sock)
         for proxy in retired:
-            self._later(_retire(proxy, self.settings.drain))
+            self._retired.add(proxy)
+            self._later(self._retire(proxy))
+
+    async def _retire(self, proxy: Proxy) -> None:
+        try:
+            await proxy.drain(self.settings.drain)
+        finally:
+            self._retired.discard(proxy)
+            await proxy.aclose()
 
     def _parts(self) -> dict[str, tuple[Mesh, ProxySettings, Route]]:
         config = self.settings
@@ -304,11 +304,6 @@ class Sidecar:
         task = asyncio.create_task(run())
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-
-
-async def _retire(proxy: Proxy, grace: float) -> None:
-    await proxy.drain(grace)
-    await proxy.aclose()
 
 
 async def _close_after(mesh: Mesh, seconds: float) -> None:

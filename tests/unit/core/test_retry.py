@@ -55,6 +55,12 @@ def test_a_spent_budget_refuses() -> None:
     assert decide(UNAVAILABLE, SITUATION, RetryBudget(0, 0)) == Refusal("the service's retry budget is spent")
 
 
+def test_what_cost_the_endpoint_nothing_costs_the_budget_nothing() -> None:
+    stale = Outcome(Kind.STALE_CONNECTION)
+    assert isinstance(decide(stale, replace(SITUATION, free=True), RetryBudget(0, 0)), Retry)
+    assert isinstance(decide(stale, SITUATION, RetryBudget(0, 0)), Refusal)
+
+
 def test_the_reasons_are_told_in_their_order() -> None:
     """All at once: each reason appears when the one before it is gone."""
     at = replace(

@@ -88,6 +88,7 @@ class Client(ClientConnection):
         elif self._body is not None:
             self._take_in(self._body, data)
         elif self._tunnel is not None:
+            self.moved()
             self._tunnel.put_nowait(data)
             if self._tunnel.qsize() > 1:
                 self._hold()
@@ -141,6 +142,8 @@ class Client(ClientConnection):
             settings = self._proxy.setup.settings
             if self._body is not None:
                 self.due = monotonic() + settings.body_timeout
+            elif self._tunnel is not None:
+                self.moved()
             else:
                 self.due = monotonic() + settings.idle_timeout if self.visit is None else inf
         self._wake()
@@ -363,7 +366,7 @@ class Client(ClientConnection):
         visit = self.visit
         if self.parted:
             self._transport.abort()
-        elif self.blocked:
+        elif self.blocked or self._tunnel is not None:
             if visit is not None:
                 visit.abandon()
             self.cut()

@@ -137,8 +137,13 @@ class ClientConnection(asyncio.Protocol):
         """From here on what comes is put there; nothing at its end."""
         tunnel = self._tunnel = asyncio.Queue()
         self.stats.tunnels += 1
-        self.due = inf
+        self.moved()
         return tunnel
+
+    def moved(self) -> None:
+        """Something went through the tunnel."""
+        if not self.blocked:
+            self.due = monotonic() + self._proxy.setup.settings.tunnel_timeout
 
     async def from_tunnel(self, tunnel: asyncio.Queue[bytes]) -> bytes:
         """What comes next through it."""

@@ -253,16 +253,17 @@ class Passing(Visit):
         except WireError as error:
             await self._depart(error)
             return
+        request = AsyncDeparture(self._call, self._lane, self._options, first).unwell(connection, self._marks)
+        # Until here they are handed back where something fails that nobody foresaw.
         self._connection = self._first = None
-        departure = AsyncDeparture(self._call, self._lane, self._options, first)
-        await self.ordinarily(departure.unwell(connection, self._marks), begun=True)
+        await self.ordinarily(request, begun=True)
 
     async def _depart(self, error: WireError) -> None:
         """The attempt brought no response: whether there is another is decided on the ordinary road."""
         connection, first = self._connection, cast("ProxyStory", self._first)
+        request = AsyncDeparture(self._call, self._lane, self._options, first).failed(connection, self._marks, error)
         self._connection = self._first = None
-        departure = AsyncDeparture(self._call, self._lane, self._options, first)
-        await self.ordinarily(departure.failed(connection, self._marks, error), begun=True)
+        await self.ordinarily(request, begun=True)
 
     def _trailers(self) -> list[tuple[bytes, bytes]]:
         return [] if self._connection is None else self._connection.trailers

@@ -9,6 +9,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
+from meshclient.sidecar.accepting import close_servers
 from meshclient.sidecar.proxy import answer
 from meshclient.sidecar.proxy.client import Client
 from meshclient.sidecar.proxy.destination import Destination
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _BACKLOG = 4096
 # Seconds between two looks for clients that are late, at most and at least; a part of the shortest limit in between.
 _SELDOM, _OFTEN, _SHARE = 0.5, 0.02, 8
+# Seconds that idle connections have, at the end, for a request that is on its way: a round trip and a busy machine.
+# Closed at once, it would be met by a reset.
+_MOMENT = 0.25
 
 
 class Proxy:
@@ -56,7 +60,8 @@ class Proxy:
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._rested: asyncio.Future[None] | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._dated = (0, b"")
 
     async def listen(self, sock: socket.socket) -> None:
@@ -77,23 +82,22 @@ class Proxy:
         self._close_if_done(old)
 
     async def drain(self, grace: float) -> int:
-        """Stop accepting, let requests under way end, for `grace` seconds at most; the number that was cut off."""
-        self._stop_accepting()
+        """Stop accepting, let requests under way end, for `grace` seconds at most; the number that was cut off.
+
+        What idle connections ask within a moment is answered still, as the last on each.
+        """
         self.draining = True
+        await self._stop_accepting()
+        await self._emptied(min(_MOMENT, grace))
         for client in list(self._clients):
             client.rest()
-        if self._clients:
-            rested = self._rested = self.loop.create_future()
-            timer = self.loop.call_later(grace, _give, rested)
-            await rested
-            timer.cancel()
-            self._rested = None
+        await self._emptied(grace)
         return sum([client.cut_off() for client in list(self._clients)])
 
     async def aclose(self) -> None:
         """Close everything at once."""
-        self._stop_accepting()
         self.draining = True
+        await self._stop_accepting()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -112,6 +116,7 @@ class Proxy:
     def enter(self, client: Client) -> bool:
         """A connection was made; whether there is room for it."""
         self._clients.add(client)
+        self._empty.clear()
         stats = self.stats
         stats.open += 1
         stats.connections += 1
@@ -123,8 +128,8 @@ class Proxy:
         if client in self._clients:
             self._clients.discard(client)
             self.stats.open -= 1
-        if not self._clients and self._rested is not None:
-            _give(self._rested)
+        if not self._clients:
+            self._empty.set()
 
     def left(self, setup: Setup) -> None:
         """A request that began with `setup` is over."""
@@ -172,10 +177,14 @@ class Proxy:
     def _client(self) -> Client:
         return Client(self)
 
-    def _stop_accepting(self) -> None:
+    async def _stop_accepting(self) -> None:
         servers, self._servers = self._servers, []
-        for server in servers:
-            server.close()
+        await close_servers(servers)
+
+    async def _emptied(self, limit: float) -> None:
+        """Wait until there is no client, or for `limit` seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), limit)
 
     def _look(self) -> None:
         """For clients that are late."""
@@ -200,8 +209,3 @@ def _write(write: Callable[[str], None], line: Mapping[str, object]) -> None:
     # A full disk, a broken pipe, a file that was closed.
     with contextlib.suppress(OSError, ValueError):
         write(json.dumps(line))
-
-
-def _give(rested: asyncio.Future[None]) -> None:
-    if not rested.done():
-        rested.set_result(None)

@@ -182,6 +182,7 @@ async def _inward(client: Client, tunnel: asyncio.Queue[bytes], stream: _Raw) ->
     try:
         while data := await stream.read(_PIECE):
             client.write(data)
+            client.moved()
             await client.room()
     except Exception:  # noqa: BLE001 - likewise
         client.cut()

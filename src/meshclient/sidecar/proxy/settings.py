@@ -20,6 +20,7 @@ class ProxySettings:
         idle_timeout: seconds for which a connection is kept on which no request has begun.
         body_timeout: seconds that may pass between two parts of a request body, and for which a client may take
             nothing of its response, or an endpoint nothing of a request body that is larger than `replay`.
+        tunnel_timeout: seconds for which a tunnel is kept through which nothing goes.
         max_head: bytes of a request head, 431 above.
         max_line: bytes of its first line, 414 above, and of a header line, 431 above.
         max_fields: number of its header fields, 431 above.
@@ -34,6 +35,7 @@ class ProxySettings:
     header_timeout: float = 10.0
     idle_timeout: float = 75.0
     body_timeout: float = 60.0
+    tunnel_timeout: float = 3600.0
     max_head: int = 32 * 1024
     max_line: int = 16 * 1024
     max_fields: int = 128

@@ -56,5 +56,6 @@ async def _inward(client: Client, reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(_PIECE):
             client.write(data)
+            client.moved()
             await client.room()
         client.end()

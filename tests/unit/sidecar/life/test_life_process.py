@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,34 @@ def test_a_signal_ends_it_before_it_serves(arrangement: Arrangement) -> None:
         assert announced == []
 
     asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("abstract", [False, True])
+def test_whoever_asked_for_it_is_told_that_it_serves_and_that_it_ends(
+    arrangement: Arrangement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool
+) -> None:
+    async def scenario() -> None:
+        body = Body()
+        running = asyncio.create_task(Process(arrangement, lambda *_: body, lambda _: None).run())
+        await _until(body, "start")
+        with pytest.raises(BlockingIOError):
+            sock.recv(100)
+        body.ready.set()
+        async with asyncio.timeout(20):
+            assert await loop().sock_recv(sock, 100) == b"READY=1"
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await loop().sock_recv(sock, 100) == b"STOPPING=1"
+            assert await running == 0
+
+    loop = asyncio.get_running_loop
+    # A name of its own: abstract ones are the whole host's.
+    name = f"@{tmp_path}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(name.replace("@", "\0"))
+        sock.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        asyncio.run(scenario())
 
 
 @pytest.mark.usefixtures("signals")
