@@ -75,7 +75,7 @@ def test_it_says_where_it_listens(meshclient_command: Command) -> None:
         (("--listen", "7140"), "'7140' is not an address to listen at: write host and port such as '127.0.0.1:7140'"),
         (("--listen", "no.such.host.invalid:7140"), "the host is not known"),
         (("--listen", "203.0.113.1:7140"), "cannot assign requested address; choose another address with --set"),
-        (("--listen", "unix:/nonexistent/a.sock"), "no such file or directory"),
+        (("--listen", "unix:/nonexistent/a.sock"), "; make it, and let this user write into it"),
         (("--app", "127.0.0.1:1", "--app-port", "1"), "--app and --app-port both say where the application listens"),
         (("--app-port", "8080"), "there is none: add --inbound 0.0.0.0:7143"),
         (("--admin", "0.0.0.0:0"), "can be reached from outside and anybody could drain this sidecar"),
@@ -105,7 +105,9 @@ def test_a_port_in_use_is_said_with_the_way_out(said: Said) -> None:
 
 
 def test_without_a_registry_it_says_so(said: Said) -> None:
-    assert "no resolver configured" in said("sidecar", "--listen", "127.0.0.1:0", "--admin", "off")
+    nobody = said("sidecar", "--listen", "127.0.0.1:0", "--admin", "off")
+    assert "no resolver configured" in nobody
+    assert "--upstream http://127.0.0.1:8080" in nobody
 
 
 def test_a_file_in_the_place_of_the_socket_is_left_alone(said: Said) -> None:

@@ -121,13 +121,14 @@ def test_head_and_statuses_without_a_body() -> None:
     play(scene())
 
 
-def test_chunks_and_trailers_of_a_response_are_framed_anew() -> None:
+@pytest.mark.parametrize("service", [{}, {"limit": {"concurrency": 5}}], ids=["short way", "ordinary road"])
+def test_chunks_and_trailers_of_a_response_are_framed_anew(service: dict[str, object]) -> None:
     async def answer(line: Line, _: Request) -> None:
         await line.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;evil=1\r\nhello\r\n")
         await line.send(b"6\r\n world\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a=1\r\n\r\n")
 
     async def scene() -> None:
-        async with staged(answer) as stage:
+        async with staged(answer, service=service) as stage:
             client = await stage.client()
             await client.send(get("/a", "TE: trailers"))
             raw = await client.until(b"\r\n\r\n") + await client.until(b"\r\n\r\n")

@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from meshclient.cli.complaint import no_resolver
+from meshclient.cli.complaint import CommandError, no_resolver
 from meshclient.cli.invocation import Invocation, config_options, output_options
 from meshclient.cli.render import Format
 from meshclient.cli.sidecar_options import arguments_of, sidecar_options
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from meshclient.sidecar.arrangement import Arrangement
 
 SCHEMA = "meshclient.sidecar/v1"
+_UPSTREAM = "`--service orders --upstream http://127.0.0.1:8080`"
 
 
 @click.command()
@@ -97,7 +99,12 @@ def warn(invocation: Invocation, loaded: Loaded) -> None:
         invocation.say(f"warning: {warning}")
     config = loaded.config
     if config.sidecar.outbound and not config.resolver and not config.services:
-        raise no_resolver(config.sidecar.service or "any service")
+        raise _nobody_to_ask(config.sidecar.service)
+
+
+def _nobody_to_ask(service: str) -> CommandError:
+    complaint = no_resolver(service or "any service").complaint
+    return CommandError(replace(complaint, fix=f"name an endpoint with {_UPSTREAM}, or {complaint.fix}"))
 
 
 def listen_to_logs(invocation: Invocation) -> None:

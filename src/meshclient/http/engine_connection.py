@@ -72,7 +72,13 @@ _ASYNC_NAMES = {"client_addr": "sockname", "server_addr": "peername", "ssl_objec
 
 
 def async_extra(connection: AsyncConnection, name: str) -> object:
-    """What httpcore's network streams tell by this name; None for names that mean nothing, or nothing any more."""
+    """What httpcore's network streams tell by this name; None for names that mean nothing, or nothing any more.
+
+    By "trailers", the fields that followed the body: for whoever has just read its end, and only until the loop turns,
+    for then the connection may be another call's.
+    """
+    if name == "trailers":
+        return connection.trailers
     asked = _ASYNC_NAMES.get(name)
     return None if asked is None else connection._transport.get_extra_info(asked)
 

@@ -195,6 +195,8 @@ def _complaint(name: str, wanted: Listening, exc: OSError) -> str:
     if isinstance(exc, socket.gaierror):
         return f"{what}: the host is not known ({exc.strerror}); write an address such as 127.0.0.1:{wanted.port}"
     reason = exc.strerror or str(exc)
+    if wanted.path and not Path(wanted.path).parent.is_dir():
+        return f"{what}: there is no folder {Path(wanted.path).parent}; make it, and let this user write into it"
     if exc.errno in _IN_USE:
         return (
             f"{what}: {reason.lower()}; stop what listens there, replace a running sidecar with --take-over, or choose "

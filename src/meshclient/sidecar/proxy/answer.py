@@ -8,7 +8,6 @@ from email.utils import formatdate
 COUNTED, CHUNKS, UNTIL_CLOSE = range(3)
 # Methods that are known to go through (RFC 9110 section 9.1); others are not kept from it.
 ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT"
-LAST_CHUNK = b"0\r\n\r\n"
 
 
 def chunk(part: bytes) -> bytes:

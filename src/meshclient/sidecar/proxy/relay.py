@@ -145,7 +145,7 @@ async def _hand_on(visit: Visit, client: Client, response: httpx.Response) -> No
         visit.cut()
         return
     if visit.framing == CHUNKS:
-        client.write(answer.LAST_CHUNK)
+        client.write(answer.last_chunk(_trailers(response) if asked.trailers else []))
     elif said and not bodiless and visit.size != int(said[0]):
         # What follows would be taken for the rest of it.
         visit.cut()
@@ -187,6 +187,12 @@ async def _inward(client: Client, tunnel: asyncio.Queue[bytes], stream: _Raw) ->
     except Exception:  # noqa: BLE001 - likewise
         client.cut()
     tunnel.put_nowait(b"")
+
+
+def _trailers(response: httpx.Response) -> list[tuple[bytes, bytes]]:
+    info = response.extensions.get("network_stream")
+    found = None if info is None else info.get_extra_info("trailers")
+    return found if isinstance(found, list) else []
 
 
 def _reason(response: httpx.Response) -> bytes:
