@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint format sync bench constraints clean
+.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint packages docs format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,7 +59,7 @@ servers: setup ## install the real servers that the tests start
 kubernetes: setup ## build the real API server of Kubernetes for its tests (needs Go, takes minutes)
 	@PYTHONPATH=tests $(BIN)/python -c 'from servers import kubernetes; print(kubernetes.install())'
 
-lint: setup ## ruff, mypy --strict, import contracts, freshness of generated code
+lint: setup ## ruff, mypy --strict, pyright on the public face, import contracts, freshness of generated code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -67,8 +67,12 @@ lint: setup ## ruff, mypy --strict, import contracts, freshness of generated cod
 	    echo "$(BIN)/mypy $$plugin"; \
 	    MYPYPATH=$$plugin/src:$$plugin/tests $(BIN)/mypy $$plugin/src $$plugin/tests; \
 	done
+	$(BIN)/pyright --project . --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/unasync.py --check
+
+packages: setup ## build every distribution, install each into a clean environment, use it there
+	@$(BIN)/python scripts/packages.py
 
 format: setup ## format, and fix what can be fixed without a decision
 	$(BIN)/ruff check --fix --exit-zero --quiet .

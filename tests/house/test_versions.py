@@ -51,3 +51,11 @@ def test_the_oldest_python_is_the_same_everywhere() -> None:
     assert {load(path)["project"]["requires-python"] for path in PROJECTS} == {">=3.11"}
     assert "--python-version 3.11" in (ROOT / "scripts/constraints.sh").read_text("utf-8")
     assert "(3, 11)" in (ROOT / "scripts/setup.sh").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.parent.name)
+def test_each_distribution_brings_the_licence(path: Path) -> None:
+    assert load(path)["project"]["license-files"] == ["LICENSE"]
+    # A link would lead nowhere in a source distribution.
+    assert not (path.parent / "LICENSE").is_symlink()
+    assert (path.parent / "LICENSE").read_text("utf-8") == (ROOT / "LICENSE").read_text("utf-8")
