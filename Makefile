@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint packages docs format sync bench constraints clean
+.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint packages format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -80,6 +80,7 @@ format: setup ## format, and fix what can be fixed without a decision
 
 sync: setup ## generate the synchronous twins from the asynchronous sources
 	$(BIN)/python scripts/unasync.py
+	$(BIN)/python scripts/twin.py
 
 bench: setup ## run the benchmarks; each prints a ratio
 	@set -e; for benchmark in benchmarks/[a-z]*.py; do \

@@ -23,7 +23,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = "meshclient"
@@ -46,7 +45,7 @@ SMOKE = """
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import meshclient
+import FACE as face
 
 
 class Orders(BaseHTTPRequestHandler):
@@ -62,7 +61,7 @@ class Orders(BaseHTTPRequestHandler):
 
 with HTTPServer(("127.0.0.1", 0), Orders) as server:
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with meshclient.Client(f"static://127.0.0.1:{server.server_port}") as http:
+    with face.Client(f"static://127.0.0.1:{server.server_port}") as http:
         answer = http.get("http://orders/")
         assert (answer.status_code, answer.text) == (200, "ok"), answer
         assert len(answer.extensions["mesh"].attempts) == 1
@@ -176,7 +175,10 @@ def environment(wanted: str, folder: Path) -> Iterator[Path]:
 
 def use(python: Path, projects: Sequence[Project]) -> None:
     """The library, the command, and what these projects bring."""
-    run([str(python), "-c", SMOKE])
+    run([str(python), "-c", SMOKE.replace("FACE", CORE)])
+    twin = ended([str(python), "-c", SMOKE.replace("FACE", f"{CORE}.httpx2")])
+    if twin.returncode and (len(projects) > 1 or "pip install 'meshclient[httpx2]'" not in twin.stderr):
+        raise Broken(f"{CORE}.httpx2: {twin.stderr}")
     said = run([str(python.parent / CORE), "--version"])
     if projects[0].version not in said:
         raise Broken(f"{CORE} --version says {said!r}")
@@ -221,7 +223,7 @@ def run(words: Sequence[str], cwd: Path | None = None) -> str:
     done = ended(words, cwd)
     if done.returncode:
         raise Broken(f"{' '.join(words)[:300]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return cast("str", done.stdout)
+    return done.stdout
 
 
 if __name__ == "__main__":

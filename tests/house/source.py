@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Not in the repository; by `scripts/twin.py` it is what `meshclient.http` is.
+GENERATED = ("meshclient", "httpx2")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def read(folder: Path) -> list[Source]:
     """The Python files below a `src` folder."""
     found = []
     for path in sorted(folder.rglob("*.py")):
+        if path.relative_to(folder).parts[:2] == GENERATED:
+            continue
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
         is_package = path.name == "__init__.py"
         found.append(Source(name.removesuffix(".__init__"), path.read_text("utf-8"), is_package))

@@ -15,6 +15,7 @@ from meshclient.cli.render import Answer, Cell, Column, Sheet
 from meshclient.discovery import schemes
 from meshclient.errors import PluginError
 from meshclient.mesh import balancers
+from meshclient.mesh.circuit_store import CIRCUITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,9 +24,11 @@ SCHEMA = "meshclient.plugins/v1"
 GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         balancers.BALANCERS: balancers.BUILT_IN,
+        CIRCUITS: {},
         "meshclient.commands": {},
         schemes.REGISTRARS: {},
         schemes.RESOLVERS: schemes.BUILT_IN,
+        "meshclient.stores": {},
     }
 )
 _COLUMNS = (

@@ -13,7 +13,6 @@ The transports of a client are the affair of `mounting`, what libraries replace 
 from __future__ import annotations
 
 from enum import Enum
-from http.cookiejar import CookieJar
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -22,7 +21,7 @@ import httpx
 from meshclient.http.filled import make_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from httpx._types import QueryParamTypes
 
@@ -32,6 +31,10 @@ Client: TypeAlias = "httpx.Client | httpx.AsyncClient"
 # Whatever is missing from another version of httpx is found missing on first use, not when this is imported.
 _STATES: Any = getattr(getattr(httpx, "_client", None), "ClientState", None)
 _UNOPENED, _OPENED, _CLOSED = (getattr(_STATES, name, None) for name in ("UNOPENED", "OPENED", "CLOSED"))
+# httpx2's decoders do.
+_IN_PIECES: Final = not isinstance(httpx.Response(200)._get_content_decoder().decode(b""), bytes)
+# What a client keeps its cookies in, unless it was given something else.
+_JAR: Final = type(httpx.Cookies().jar)
 _NO_HOOKS: Final[dict[str, list[object]]] = {"request": [], "response": []}
 # What a plain call passes by. Whoever replaces one of these wants it to be called.
 _BYPASSED: Final = (
@@ -83,7 +86,7 @@ class Standing:
             and client._headers._list == self.fields
             and client._timeout.__dict__ == self.timeouts
             and client._event_hooks == _NO_HOOKS
-            and type(jar) is CookieJar
+            and type(jar) is _JAR
             and not jar._cookies  # type: ignore[attr-defined]
             and type(client).send is self._send
             and type(client).build_request is self._build
@@ -101,7 +104,7 @@ class Standing:
         if (
             client._auth is not None
             or client._event_hooks != _NO_HOOKS
-            or type(jar) is not CookieJar
+            or type(jar) is not _JAR
             or any(True for _ in jar)
             or client._state is _CLOSED
         ):
@@ -137,7 +140,7 @@ class QuickCookies(httpx.Cookies):
     def extract_cookies(self, response: httpx.Response) -> None:
         """As httpx's."""
         # Jars of the user's may have more to do.
-        if type(self.jar) is not CookieJar or "set-cookie" in response.headers or "set-cookie2" in response.headers:
+        if type(self.jar) is not _JAR or "set-cookie" in response.headers or "set-cookie2" in response.headers:
             super().extract_cookies(response)
 
 
@@ -187,13 +190,30 @@ def decode(response: httpx.Response) -> None:
     """Undo the content coding of `response`. Raises httpx.DecodingError."""
     decoder = response._get_content_decoder()
     # Of no bytes nothing comes off the wire, and a decoder that has seen nothing misses nothing.
-    content = decoder.decode(response._content) if response._content else b""
-    response._content = content + decoder.flush()
+    content = _whole(decoder.decode(response._content)) if response._content else b""
+    response._content = content + _whole(decoder.flush())
 
 
 def set_decoder(response: httpx.Response, decoder: BoundedDecoder) -> None:
     """Have `response` decoded by `decoder` instead of what its headers name."""
-    response._decoder = decoder  # type: ignore[assignment]
+    response._decoder = _Pieces(decoder) if _IN_PIECES else decoder  # type: ignore[assignment]
+
+
+class _Pieces:
+    """A decoder for versions that take what comes out of it piece by piece."""
+
+    def __init__(self, decoder: BoundedDecoder) -> None:
+        self._decoder = decoder
+
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        yield self._decoder.decode(data)
+
+    def flush(self) -> Iterator[bytes]:
+        yield self._decoder.flush()
+
+
+def _whole(decoded: bytes | Iterable[bytes]) -> bytes:
+    return decoded if isinstance(decoded, bytes) else b"".join(decoded)
 
 
 def follow(client: httpx.Client, response: httpx.Response) -> httpx.Response:

@@ -106,5 +106,8 @@ def _facts(value: object) -> dict[str, Any]:
     if isinstance(value, httpx.Response):
         facts: dict[str, Any] = value.__getstate__() | {"extensions": value.extensions, "is_closed": value.is_closed}
     else:
+        if isinstance(value, httpx.Headers):
+            # Found out on first use, by versions that have not had to use it yet.
+            _ = value.encoding
         facts = vars(value)
     return {name: fact for name, fact in facts.items() if name not in _OWN}
