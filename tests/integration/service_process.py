@@ -53,9 +53,9 @@ class ServiceProcess:
             app: as that calls it.
             folder: the program's.
             scratch: for its output.
-            variables: its environment, beside that of this process.
+            variables: its environment, beside that of this process; `PORT` is where it listens.
         """
-        self.port = free_port()
+        self.port = int(variables.get("PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         own = scratch / f"{kind}-{self.port}"
         own.mkdir()

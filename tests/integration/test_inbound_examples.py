@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+import meshclient
 from integration.hop import BOUND, Seen, asgi_app, asgi_server
 from integration.service_process import ServiceProcess
 from meshclient.core.balance.load_report import HEADER, LoadReport
 from meshclient.http.ambient import parse_timeout
 from meshclient.integrations.asgi import MeshMiddleware
+from servers.ports import free_port
 from servers.process import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from servers.consul import Consul
 
 FOLDER = Path(__file__).parents[2] / "examples" / "inbound"
 SERVICES = {
@@ -156,3 +160,21 @@ def test_the_lambda_function(orders: Orders, endpoint: str) -> None:
     *_, late = invoke(0.8)
     assert late["statusCode"] == 504
     assert float(str(late["took"])) < 0.8
+
+
+def test_a_registered_service_is_found_until_it_is_told_to_end(endpoint: str, consul: Consul, tmp_path: Path) -> None:
+    variables = {
+        "MESHCLIENT_RESOLVER": f"consul://127.0.0.1:{consul.port}",
+        "MESHCLIENT_SERVICES__ORDERS__ENDPOINTS": endpoint,
+        "HOST": "127.0.0.1",
+        "PORT": str(free_port()),
+    }
+    with ServiceProcess("uvicorn", "registered_service:app", FOLDER, tmp_path, **variables):
+        wait_until(lambda: listed(consul, "cart"), BOUND, "the instance in Consul")
+        with meshclient.Client(f"consul://127.0.0.1:{consul.port}") as http:
+            assert http.get("http://cart/cart").status_code == 200
+
+
+def listed(consul: Consul, service: str) -> list[object]:
+    found: list[object] = consul.call("GET", f"/v1/health/service/{service}?passing=1")
+    return found
