@@ -98,10 +98,12 @@ def test_what_was_never_sent_goes_to_another_endpoint(backends: Backends) -> Non
 
 def test_answers_of_its_own_say_what_is_wrong(backends: Backends) -> None:
     (slow,) = backends(delay=30.0)
+    (bad,) = backends(status=503)
     services = {
         "slow": {"endpoints": [slow.url], "deadline": "100ms", "retry": False},
         "down": {"endpoints": [f"http://127.0.0.1:{unused_port()}"], "retry": False},
         "one": {"endpoints": [slow.url], "limit": {"concurrency": 1}, "retry": False},
+        "bad": {"endpoints": [bad.url], "throttle": {"min_calls": 2}, "retry": False, "ejection": False},
     }
 
     async def calls(http: httpx.AsyncClient) -> None:
@@ -110,6 +112,7 @@ def test_answers_of_its_own_say_what_is_wrong(backends: Backends) -> None:
             assert response.headers["content-type"] == "application/problem+json"
             assert response.json()["status"] == response.status_code
             assert response.json()["error"] == response.headers["mesh-error"]
+            assert response.headers.get("retry-after") == ("1" if host == "one" else None)
             return response.status_code, response.headers["mesh-error"]
 
         assert await reply("slow") == (504, "deadline_exceeded")
@@ -120,8 +123,37 @@ def test_answers_of_its_own_say_what_is_wrong(backends: Backends) -> None:
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
+        for _ in range(300):
+            throttled = await http.get("/", headers={"host": "bad"})
+            if "mesh-error" in throttled.headers:
+                break
+        assert (throttled.status_code, throttled.headers["mesh-error"]) == (503, "circuit_open")
+        assert throttled.headers["retry-after"] == "1"
 
     through(services, calls)
+
+
+def test_requests_that_cannot_be_passed_on_are_answered_in_the_words_of_the_built_in_proxy(backends: Backends) -> None:
+    (instance,) = backends()
+    cases = {
+        b"GET / HTTP/1.1\r\n\r\n": (400, "bad_request"),
+        b"POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: x\r\n\r\n": (400, "bad_request"),
+        b"GET / HTTP/1.1\r\nHost: orders\r\nX: " + b"x" * 100_000 + b"\r\n\r\n": (431, "too_large"),
+        b"GET / HTTP/1.1\r\nHost: orders\r\n": (408, "timeout"),
+    }
+
+    async def run() -> None:
+        services = {"orders": {"endpoints": [instance.url]}}
+        async with plane(None, services=services, header_timeout=0.1) as made, asyncio.timeout(30):
+            for sent, (status, word) in cases.items():
+                reader, writer = await asyncio.open_connection(*made.address.split(":"))
+                writer.write(sent)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                writer.close()
+                assert head.startswith(f"HTTP/1.1 {status} "), head
+                assert f"\r\nmesh-error: {word}\r\n" in head
+
+    asyncio.run(run())
 
 
 def test_traces_and_request_ids_pass(backends: Backends) -> None:
@@ -132,7 +164,7 @@ def test_traces_and_request_ids_pass(backends: Backends) -> None:
         sent = {"host": "orders", "traceparent": trace, "x-request-id": "mine", "mesh-service": "orders"}
         headers = {name.lower(): value for name, value in (await http.get("/echo", headers=sent)).json()["headers"]}
         assert (headers["traceparent"], headers["x-request-id"]) == (trace, "mine")
-        assert headers["via"].endswith("meshclient")
+        assert headers["via"] == "1.1 meshclient"
         assert not [name for name in headers if name.startswith("x-envoy") or name == "mesh-service"]
         sent = {"host": "orders"}
         headers = {name.lower(): value for name, value in (await http.get("/echo", headers=sent)).json()["headers"]}

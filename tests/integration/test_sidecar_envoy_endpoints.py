@@ -1,25 +1,20 @@
-"""The endpoints behind the envoy data plane: bad ones, secure ones, sticky ones, and a listener on a Unix socket."""
+"""The endpoints behind the envoy data plane: bad ones, near ones, sticky ones, and a listener on a Unix socket."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-import trustme
-
 from integration.envoyplane import client, plane, until
-from integration.tlsdriver import TlsServer
-from meshclient.model.endpoint import Endpoint
+from meshclient.model.endpoint import Endpoint, Health
 from meshclient.testing.fake_resolver import FakeResolver
-from unit.engine.tlspeers import authority_file, serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import httpx
+    import pytest
 
     from servers.backend import Backends
 
@@ -76,42 +71,33 @@ def test_weights_are_kept(backends: Backends) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("name", "status"), [("orders.internal", 200), ("orders", 503)])
-def test_an_https_endpoint_is_verified_for_the_name_of_its_service(tmp_path: Path, name: str, status: int) -> None:
-    authority = trustme.CA()
-    tls = {"ca": authority_file(tmp_path, authority), "identity": "Orders.Internal"}
+def test_calls_stay_in_the_zone_until_it_is_gone(backends: Backends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHCLIENT_ZONE", "a")
+    instances = backends(6)
+    listed = [Endpoint("127.0.0.1", each.port, zone="ab"[at % 2]) for at, each in enumerate(instances)]
+    near, far = ({each.name for each in instances[at::2]} for at in (0, 1))
+    registry = FakeResolver({"orders": listed})
 
-    async def run(url: str) -> None:
-        services = {"orders": {"endpoints": [url], "tls": tls, "retry": False}}
-        async with plane(None, services=services) as made, client(made) as calls:
-            assert (await calls.get("/", headers={"host": "orders"})).status_code == status
+    async def run() -> None:
+        async with plane(registry, services={"orders": {}}) as made, client(made) as calls:
 
-    with TlsServer(serving(authority.issue_cert(name))) as server:
-        asyncio.run(run(server.url))
-        assert [request.header("host") for request in server.requests] == (["orders"] if status == 200 else [])
+            async def answering() -> Counter[str]:
+                replies = [await calls.get("/", headers={"host": "orders"}) for _ in range(30)]
+                return Counter([reply.json()["instance"] for reply in replies])
 
+            seen = await answering()
+            # A zone to which nothing is due has a ten-thousandth: Envoy knows no weight of zero.
+            assert near <= set(seen)
+            assert sum(seen[name] for name in far) <= 1
+            gone = [replace(each, health=Health.CRITICAL) if each.zone == "a" else each for each in listed]
+            registry.set("orders", gone)
 
-def test_certificates_that_are_replaced_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshclient.sidecar.envoy.following._READ", 0.05)
-    before, after = trustme.CA(), trustme.CA()
-    authority = tmp_path / "authority.pem"
-    before.cert_pem.write_to_path(str(authority))
-    tls = {"ca": str(authority), "identity": "orders.internal"}
+            async def moved() -> bool:
+                return set(await answering()) == far
 
-    async def run(url: str) -> None:
-        services = {"orders": {"endpoints": [url], "tls": tls, "retry": False, "ejection": False}}
-        async with plane(None, services=services) as made, client(made) as calls:
-            assert (await calls.get("/", headers={"host": "orders"})).status_code == 503
-            after.cert_pem.write_to_path(str(tmp_path / "new.pem"))
-            (tmp_path / "new.pem").replace(authority)
+            await until(moved)
 
-            async def trusted() -> bool:
-                return (await calls.get("/", headers={"host": "orders"})).status_code == 200
-
-            await until(trusted)
-
-    with TlsServer(serving(after.issue_cert("orders.internal"))) as server:
-        asyncio.run(run(server.url))
+    asyncio.run(run())
 
 
 def test_it_listens_at_a_unix_socket_that_is_in_nobodys_way(backends: Backends) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import ssl
 import subprocess
 import sys
 from contextlib import ExitStack, asynccontextmanager
@@ -12,17 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import trustme
 
 from integration.envoyplane import until
 from meshclient import Mesh
 from meshclient.config.sidecar_shape import SidecarConfig
+from meshclient.config.wire_shape import TlsConfig
 from meshclient.model.listening import Listening
+from meshclient.sidecar.envoy.ads.server import Certificates
 from meshclient.sidecar.envoy.ads.service import AdsService
 from meshclient.sidecar.envoy.bootstrap import fleet_bootstrap
 from meshclient.testing.fake_resolver import FakeResolver
 from servers.envoy import Envoy
 from servers.fixtures import started
 from servers.ports import free_port
+from unit.engine.tlspeers import Files, authority_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,21 +39,25 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def fleet(
-    registry: FakeResolver, services: dict[str, Any], port: int, listen: str = "127.0.0.1:0"
+    registry: FakeResolver,
+    services: dict[str, Any],
+    port: int,
+    listen: str = "127.0.0.1:0",
+    certificates: Certificates | None = None,
 ) -> AsyncIterator[tuple[AdsService, int]]:
     """A configuration server whose Envoys listen at `port`."""
     async with Mesh(registry, services=services, discovery={"hold": False}) as mesh:
         settings = SidecarConfig(outbound=f"127.0.0.1:{port}", admin="")
         service = AdsService(mesh, settings, trusted="/etc/ssl/certs/ca-certificates.crt")
         try:
-            yield service, await service.start(listen)
+            yield service, await service.start(listen, certificates)
         finally:
             await service.aclose()
 
 
-def bootstrap(server: int, node: str) -> dict[str, object]:
-    place = Listening("127.0.0.1", server)
-    made = fleet_bootstrap(SidecarConfig(max_connections=0), place, place, node=node, zone="")
+def bootstrap(server: int, node: str, tls: TlsConfig | None = None) -> dict[str, object]:
+    place = Listening("127.0.0.1" if tls is None else "localhost", server)
+    made = fleet_bootstrap(SidecarConfig(max_connections=0), place, place, node=node, zone="", tls=tls)
     del made["admin"]
     return made
 
@@ -113,6 +123,46 @@ def test_an_envoy_follows_and_outlives_its_server(backends: Backends, running: E
         async with fleet(registry, services, port, f"127.0.0.1:{at}"):
             registry.set("orders", [one.url])
             await of("orders", one.name)
+
+    asyncio.run(run())
+
+
+def test_envoys_and_their_server_know_each_other_by_certificates(
+    backends: Backends, running: ExitStack, tmp_path: Path
+) -> None:
+    (one,) = backends()
+    registry = FakeResolver({"orders": [one.url]})
+    authority = trustme.CA()
+    leaf = authority.issue_cert("localhost")
+    chain, key = b"".join(each.bytes() for each in leaf.cert_chain_pems), leaf.private_key_pem.bytes()
+    shown = Files.write(tmp_path, authority.issue_cert("envoy"))
+    tls = TlsConfig(authority_file(tmp_path, authority), shown.cert, shown.key)
+    server = Certificates(chain, key, clients=authority.cert_pem.bytes())
+    port = free_port()
+
+    def heard_without(at: int) -> bytes:
+        """What the server says first to a client that shows no certificate."""
+        context = ssl.create_default_context(cafile=tls.ca)
+        context.set_alpn_protocols(["h2"])
+        with (
+            contextlib.suppress(ConnectionError, ssl.SSLError),
+            socket.create_connection(("localhost", at), 30) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as safe,
+        ):
+            return safe.recv(1)
+        return b""
+
+    async def run() -> None:
+        async with fleet(registry, {"orders": {}}, port, "localhost:0", server) as (service, at):
+            assert await asyncio.to_thread(heard_without, at) == b""
+            envoy = await asyncio.to_thread(started, Envoy(config=bootstrap(at, "known", tls)))
+            running.callback(envoy.stop)
+
+            async def served() -> bool:
+                return await instance(port, "orders") == one.name
+
+            await until(served)
+            assert service.stats()["envoys"] == 1
 
     asyncio.run(run())
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,6 @@ import trustme
 from integration.envoyplane import client, plane, until, unused_port
 from meshclient import Mesh
 from meshclient.config.sidecar_shape import SidecarConfig
-from meshclient.errors import ConfigError
-from meshclient.sidecar.envoy.plane import EnvoyPlane
 from meshclient.testing.fake_resolver import FakeResolver
 from servers.ports import free_port
 
@@ -259,46 +255,6 @@ def test_what_it_does_not_do_is_known_at_the_start_and_said_later(caplog: pytest
     ]
 
 
-def test_an_address_that_is_taken_is_an_error(backends: Backends) -> None:
-    (instance,) = backends()
-
-    async def run(folder: str) -> None:
-        async with Mesh(services={"orders": {"endpoints": [instance.url]}}) as mesh:
-            settings = SidecarConfig(outbound=f"127.0.0.1:{instance.port}", admin="")
-            with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{instance.port}.*[Aa]ddress"):
-                await EnvoyPlane(mesh, settings, Path(folder) / "plane").start()
-
-    with tempfile.TemporaryDirectory(prefix="envoy-") as folder:
-        asyncio.run(run(folder))
-
-
-def test_it_drains_without_a_failed_request(backends: Backends) -> None:
-    (instance,) = backends()
-    instance.control(delay=0.05)
-
-    async def run() -> None:
-        services = {"orders": {"endpoints": [instance.url]}}
-        async with plane(None, services=services) as made:
-            started = asyncio.Event()
-
-            async def one() -> int:
-                async with client(made) as calls:
-                    started.set()
-                    return (await calls.get("/", headers={"host": "orders"})).status_code
-
-            under_way = [asyncio.create_task(one()) for _ in range(10)]
-
-            async def arrived() -> bool:
-                return (await made.counts()).get("downstream_rq_total", 0) >= 10
-
-            await until(arrived)
-            assert await made.drain(20) == 0
-            assert await asyncio.gather(*under_way) == [200] * 10
-            assert made.stats()["pid"] is None
-
-    asyncio.run(run())
-
-
 def test_it_goes_by_another_mesh_at_another_port_without_a_restart(backends: Backends) -> None:
     one, other = backends(2)
 
@@ -314,17 +270,5 @@ def test_it_goes_by_another_mesh_at_another_port_without_a_restart(backends: Bac
                     assert await answers(calls, "users") == other.name
                     assert await answers(calls, "orders") == "404"
                 assert made.stats()["pid"] == pid
-
-    asyncio.run(run())
-
-
-def test_its_bootstrap_opens_no_port_for_its_admin(backends: Backends) -> None:
-    (instance,) = backends()
-
-    async def run() -> None:
-        async with plane(None, services={"orders": {"endpoints": [instance.url]}}) as made:
-            bootstrap = json.loads((made._folder.path / "bootstrap.json").read_text())
-            assert bootstrap["admin"]["address"]["pipe"]["path"].endswith("admin.sock")
-            assert made._folder.path.stat().st_mode & 0o077 == 0
 
     asyncio.run(run())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshclient.cli.invocation import Invocation, config_options
+from meshclient.config.wire_shape import TlsConfig
 from meshclient.errors import ConfigError
 from meshclient.model.listening import Listening
 
@@ -35,6 +36,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--trusted-ca", default=_TRUSTED, show_default=True, help="Where the Envoys find the authorities to trust."
 )
 @click.option("--bootstrap", is_flag=True, help="Write what an Envoy is to be started with, and end.")
+@click.option("--tls-ca", default="", metavar="PATH", help="With --bootstrap: the server's authority, for TLS.")
+@click.option("--tls-cert", default="", metavar="PATH", help="With --bootstrap: the Envoys' own certificate.")
+@click.option("--tls-key", default="", metavar="PATH", help="With --bootstrap: its key, on the Envoys' hosts as well.")
 @config_options
 @click.pass_obj
 def xds(
@@ -47,6 +51,9 @@ def xds(
     client_ca: Path | None,
     trusted_ca: str,
     bootstrap: bool,
+    tls_ca: str,
+    tls_cert: str,
+    tls_key: str,
 ) -> None:
     """Serve the configuration of a fleet of Envoys.
 
@@ -54,9 +61,12 @@ def xds(
     they change. What Envoy does not do of the configuration is said first. Needs the extra xds. Ends with an interrupt.
     """
     place = _address(listen)
+    tls = _tls(tls_ca, tls_cert, tls_key)
     if bootstrap:
-        _write_bootstrap(invocation, place)
+        _write_bootstrap(invocation, place, tls, trusted_ca)
         return
+    if tls is not None:
+        raise click.UsageError("--tls-ca, --tls-cert and --tls-key go with --bootstrap; a server has --cert and --key")
     certificates = _certificates(cert, key, client_ca)
     if certificates is None and not place.loopback:
         invocation.say(
@@ -87,12 +97,20 @@ async def _serve(
             await service.aclose()
 
 
-def _write_bootstrap(invocation: Invocation, place: Listening) -> None:
+def _write_bootstrap(invocation: Invocation, place: Listening, tls: TlsConfig | None, trusted: str) -> None:
     from meshclient.sidecar.envoy.bootstrap import fleet_bootstrap
 
     config = invocation.loaded().config
     admin = Listening.parse(_ADMIN)
-    click.echo(json.dumps(fleet_bootstrap(config.sidecar, admin, place, node="envoy", zone=config.zone), indent=2))
+    made = fleet_bootstrap(config.sidecar, admin, place, node="envoy", zone=config.zone, tls=tls, trusted=trusted)
+    click.echo(json.dumps(made, indent=2))
+
+
+def _tls(authority: str, cert: str, key: str) -> TlsConfig | None:
+    try:
+        return TlsConfig(authority, cert, key) if authority or cert or key else None
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from None
 
 
 def _address(text: str) -> Listening:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _PREFIX = "meshclient_sidecar_"
+# Labels of the library's.
+_SERVICE, _STATUS = "service_peer_name", "http_response_status_code"
 Sample = tuple[Mapping[str, str], float]
 Family = tuple[str, str, str, list[Sample]]
 
@@ -57,6 +59,35 @@ def _families(stats: Mapping[str, Any]) -> Iterator[Family]:
     if (application := stats.get("application")) is not None:
         yield "application_fit", "gauge", "Whether the application passes its health check", [({}, application["fit"])]
         yield "application_requests", "gauge", "Requests that it is serving", [({}, application["in_flight"])]
+    if (envoy := stats.get("envoy")) is not None:
+        yield from _of_envoy(envoy)
+
+
+def _of_envoy(envoy: Mapping[str, Any]) -> Iterator[Family]:
+    """What the library counts too is among its own metrics."""
+    yield "envoy_up", "gauge", "Whether Envoy runs", [({}, envoy["pid"] is not None)]
+    yield "envoy_restarts_total", "counter", "How often it was started again", [({}, envoy["restarts"])]
+    updates: list[Sample] = [({"result": "taken"}, envoy["updates"]), ({"result": "refused"}, envoy["updates_refused"])]
+    yield "envoy_updates_total", "counter", "Files of its configuration by what it made of them", updates
+    calls: Mapping[str, Any] = envoy["calls"]
+    yield (
+        "calls_total",
+        "counter",
+        "Calls by the status that they were answered with",
+        [({_SERVICE: name, _STATUS: each}, n) for name, told in calls.items() for each, n in told["statuses"].items()],
+    )
+    for key, name, kind, help_ in (
+        ("active", "attempts_active", "gauge", "Attempts under way"),
+        ("attempts", "attempts_total", "counter", "Attempts"),
+        ("retries", "retries_total", "counter", "Attempts that repeat another"),
+        ("retries_refused", "retries_refused_total", "counter", "Repeats that the budget did not allow"),
+        ("timeouts", "timeouts_total", "counter", "Calls that ended with their deadline"),
+        ("attempt_timeouts", "attempt_timeouts_total", "counter", "Attempts that ended with their time"),
+        ("open", "endpoint_connections", "gauge", "Connections to endpoints that are open"),
+        ("connections", "endpoint_connections_total", "counter", "Connections to endpoints so far"),
+        ("connect_failures", "connect_failures_total", "counter", "Connections to endpoints that failed"),
+    ):
+        yield name, kind, help_, [({_SERVICE: service}, told[key]) for service, told in calls.items()]
 
 
 def _lines(family: Family) -> Iterator[str]:

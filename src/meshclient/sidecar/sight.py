@@ -11,6 +11,7 @@ from meshclient.sidecar.admin.hearing import hear
 from meshclient.sidecar.admin.view import NotOffered, set_loglevel
 from meshclient.sidecar.configured import needed
 from meshclient.sidecar.exposition import exposition
+from meshclient.sidecar.preparation import OUTBOUND
 from meshclient.telemetry.providers import release
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Sight:
     def stats(self) -> Mapping[str, object]:
         """Of this process."""
         sidecar = self._sidecar
+        proxies: dict[str, object] = {name: proxy.stats.as_dict() for name, proxy in sidecar.proxies.items()}
+        if sidecar.envoy is not None:
+            proxies[OUTBOUND] = sidecar.envoy.listener()
         found: dict[str, object] = {
             "pid": os.getpid(),
             "version": release(),
@@ -55,10 +59,10 @@ class Sight:
             "draining": sidecar.draining,
             "listening": sidecar.addresses,
             "reload": sidecar.reloads.as_dict(),
-            "proxies": {name: proxy.stats.as_dict() for name, proxy in sidecar.proxies.items()},
+            "proxies": proxies,
         }
         if sidecar.envoy is not None:
-            found["envoy"] = {**sidecar.envoy.stats(), "unmapped": list(sidecar.envoy.unmapped)}
+            found["envoy"] = sidecar.envoy.stats()
         if sidecar.entrance is not None:
             found["application"] = sidecar.entrance.stats()
         return found
@@ -66,6 +70,10 @@ class Sight:
     def metrics(self) -> str:
         """What this process counts beside its mesh, for Prometheus."""
         return exposition(self.stats())
+
+    def calls(self, service: str) -> tuple[int, int] | None:
+        """Those that Envoy carries."""
+        return None if self._sidecar.envoy is None else self._sidecar.envoy.calls(service)
 
     def config(self) -> Loaded:
         """In use."""

@@ -168,6 +168,13 @@ class CallMeter:
             # So that a provider finds the counters, which it reads.
             self._told()
 
+    def noted(self, count: int, *what: str) -> None:
+        """Count `count` more of what happened elsewhere, where calls of this service are carried too."""
+        with self._lock:
+            self._counts[what] += count
+        if _API in _modules:
+            self._told()
+
     def follow(self, lookups: Callable[[], Mapping[str, int]]) -> None:
         """Tell of a response cache as well.
 

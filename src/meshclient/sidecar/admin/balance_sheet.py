@@ -56,6 +56,14 @@ def attempts(balancer: Balancer) -> dict[Key, int]:
         return {key: node.record.good + node.record.bad for key, node in nodes.items()}
 
 
+def carried(balancer: Balancer, counts: Mapping[Key, tuple[int, int]]) -> None:
+    """Take down how many attempts went well and how many failed, where somebody else makes them."""
+    with _held(balancer) as nodes:
+        for key, (good, bad) in counts.items():
+            if (node := nodes.get(key)) is not None:
+                node.record.good, node.record.bad = good, bad
+
+
 def remember(balancer: Balancer, *, on: bool) -> None:
     """Have the answers of its endpoints remembered from now on, or no longer."""
     if on and all(type(node.ewma) is Remembering for node in list(balancer._nodes.values())):  # noqa: SLF001
@@ -66,9 +74,10 @@ def remember(balancer: Balancer, *, on: bool) -> None:
             node.ewma = remembering(node.ewma, many) if on else forgetful(node.ewma)
 
 
-def eject(balancer: Balancer, key: Key, seconds: float, now: float) -> bool:
+def eject(balancer: Balancer, key: Key, seconds: float, now: float, failures: int = 0) -> bool:
     """Take an endpoint out for so long, after which one probe decides; False where nothing is ever ejected.
 
+    `failures` in a row are why, where it is not by hand.
     As an ejection for failures, it is told as an event, and the balancer fails open where too few are left.
     """
     if balancer._outlier is None:  # noqa: SLF001
@@ -80,6 +89,7 @@ def eject(balancer: Balancer, key: Key, seconds: float, now: float) -> bool:
             standing = node.standing
             standing.until = now + seconds
             standing.ejections += 1
+            standing.failures = failures or standing.failures
             insort(balancer._ejections.queue, (standing.until, next(balancer._ejections._order), node))  # noqa: SLF001
             balancer._changed(node, Change.EJECTED, None, now)  # noqa: SLF001
     return True

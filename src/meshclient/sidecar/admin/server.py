@@ -50,7 +50,7 @@ class Admin:
         self.limits = limits
         self.guard = Guard(token, host_names)
         # The view's mesh may be another one each time.
-        sight = Sight(lambda: view.mesh)
+        sight = Sight(lambda: view.mesh, calls=view.calls)
         self.routes = Routes(view, sight, page=page)
         self.broadcast = Broadcast(view, sight)
         self.connections: set[Connection] = set()

@@ -55,10 +55,17 @@ class Sight:
     Args:
         mesh: the one in use.
         clock: monotonic seconds.
+        calls: as `View.calls`.
     """
 
-    def __init__(self, mesh: Callable[[], Mesh], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        mesh: Callable[[], Mesh],
+        clock: Callable[[], float] = time.monotonic,
+        calls: Callable[[str], tuple[int, int] | None] = lambda _: None,
+    ) -> None:
         self._mesh = mesh
+        self._calls = calls
         self._clock = clock
         self._rates = Rates()
         self._looked_at = -LOOKS
@@ -76,7 +83,7 @@ class Sight:
         for one in running(self._mesh()):
             if watched or forget:
                 balance_sheet.remember(one.service.balancer, on=watched)
-            counters |= _counted(one, balance_sheet.attempts(one.service.balancer))
+            counters |= self._counted(one, balance_sheet.attempts(one.service.balancer))
         self._remembers = watched
         self._rates.look(self._clock(), counters)
 
@@ -101,17 +108,16 @@ class Sight:
             parts = service.balancer.status(now)
             entries = balance_sheet.entries(service.balancer, now - RECENT)
             seen.append(_Seen(one, parts, entries))
-            counters |= _counted(one, {key: entry.attempts for key, entry in entries.items()})
+            counters |= self._counted(one, {key: entry.attempts for key, entry in entries.items()})
         now = self._clock()
         self._rates.look(now, counters)
         seconds, grown = self._rates.growth(now, counters) or (0.0, {})
         return [_documents(each, grown, seconds, most) for each in seen]
 
-
-def _counted(one: Running, attempts: Mapping[Key, int]) -> dict[Hashable, int]:
-    found: dict[Hashable, int] = {(one.name, key): count for key, count in attempts.items()}
-    calls, errors = _calls(one.service.meter) if one.whole else (0, 0)
-    return found | {(one.name, "calls"): calls, (one.name, "errors"): errors}
+    def _counted(self, one: Running, attempts: Mapping[Key, int]) -> dict[Hashable, int]:
+        found: dict[Hashable, int] = {(one.name, key): count for key, count in attempts.items()}
+        calls, errors = (self._calls(one.name) or _calls(one.service.meter)) if one.whole else (0, 0)
+        return found | {(one.name, "calls"): calls, (one.name, "errors"): errors}
 
 
 def _calls(meter: CallMeter | None) -> tuple[int, int]:

@@ -47,6 +47,13 @@ class View(Protocol):
         """What the process counts beside its mesh, for Prometheus (text format 0.0.4); empty for nothing."""
         ...
 
+    def calls(self, service: str) -> tuple[int, int] | None:
+        """How many calls of a service were answered so far, and how many of those with an error.
+
+        None where its mesh counts them.
+        """
+        ...
+
     def config(self) -> Loaded:
         """The configuration in use, with its origins."""
         ...
@@ -100,6 +107,10 @@ class MeshView:
     def metrics(self) -> str:
         """Nothing."""
         return ""
+
+    def calls(self, service: str) -> tuple[int, int] | None:  # noqa: ARG002 - as `View.calls`
+        """None."""
+        return None
 
     def config(self) -> Loaded:
         """The mesh's."""

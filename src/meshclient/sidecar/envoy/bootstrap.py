@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshclient.sidecar.envoy.transport import secured
 from meshclient.sidecar.envoy.vocabulary import Document, address, extension, seconds, socket_address
 
 if TYPE_CHECKING:
     from meshclient.config.sidecar_shape import SidecarConfig
+    from meshclient.config.wire_shape import TlsConfig
     from meshclient.model.listening import Listening
 
 _XDS = "_xds"
@@ -37,8 +39,21 @@ def bootstrap(
     return made
 
 
-def fleet_bootstrap(settings: SidecarConfig, admin: Listening, server: Listening, *, node: str, zone: str) -> Document:
-    """A bootstrap for an Envoy that is served by ``meshclient xds`` at `server`."""
+def fleet_bootstrap(
+    settings: SidecarConfig,
+    admin: Listening,
+    server: Listening,
+    *,
+    node: str,
+    zone: str,
+    tls: TlsConfig | None = None,
+    trusted: str = "",
+) -> Document:
+    """A bootstrap for an Envoy that is served by ``meshclient xds`` at `server`.
+
+    With `tls` over TLS, verified for the host of `server`; its files, and that of the authorities that are `trusted`
+    where it names none, are those of the Envoy's host.
+    """
     stream = {"grpc_services": [{"envoy_grpc": {"cluster_name": _XDS}}], "set_node_on_first_message_only": True}
     made = bootstrap(settings, admin, aggregated(), aggregated(), node=node, zone=zone)
     resources = made["dynamic_resources"]
@@ -51,17 +66,16 @@ def fleet_bootstrap(settings: SidecarConfig, admin: Listening, server: Listening
         "http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}
     }
     place = {"endpoint": {"address": socket_address(server.host, server.port)}}
-    made["static_resources"] = {
-        "clusters": [
-            {
-                "name": _XDS,
-                "type": "STRICT_DNS",
-                "connect_timeout": seconds(FETCH),
-                "typed_extension_protocol_options": {kind: protocol},
-                "load_assignment": {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": [place]}]},
-            }
-        ]
+    cluster: Document = {
+        "name": _XDS,
+        "type": "STRICT_DNS",
+        "connect_timeout": seconds(FETCH),
+        "typed_extension_protocol_options": {kind: protocol},
+        "load_assignment": {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": [place]}]},
     }
+    if tls is not None:
+        cluster["transport_socket"] = secured(tls, server.host, trusted, ("h2",))
+    made["static_resources"] = {"clusters": [cluster]}
     return made
 
 

@@ -100,6 +100,16 @@ class Folder:
         """Whether there is such a file."""
         return file in self._written
 
+    @property
+    def whole(self) -> frozenset[str]:
+        """The files that are not of one service."""
+        return frozenset((_LISTENERS, _ROUTES, CLUSTERS))
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """Those of which Envoy has taken none yet."""
+        return self.whole - self._good.keys()
+
     def accept(self, file: str, version: str) -> None:
         """Envoy goes by `version` of `file`."""
         if version_of(self._written.get(file, "")) == version:

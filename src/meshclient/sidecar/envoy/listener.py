@@ -56,6 +56,8 @@ def _manager(settings: SidecarConfig, routes: Document) -> Document:
         "proxy_100_continue": True,
         "server_header_transformation": "PASS_THROUGH",
         "strip_trailing_host_dot": True,
+        # Servers of HTTP/2 refuse requests over TLS that say http (RFC 9113 section 8.3.1).
+        "scheme_header_transformation": {"match_upstream": True},
         # The id of a request that has one already stays; traceparent and its like pass as they are.
         "generate_request_id": True,
         "preserve_external_request_id": True,
@@ -64,7 +66,8 @@ def _manager(settings: SidecarConfig, routes: Document) -> Document:
         "local_reply_config": local_reply(),
     }
     if settings.via:
-        fields["via"] = settings.via
+        # With the protocol (RFC 9110 section 7.6.3), which Envoy leaves to whoever names it.
+        fields["via"] = f"1.1 {settings.via}"
     if settings.access_log:
         fields["access_log"] = [_access_log()]
     return extension(

@@ -14,6 +14,7 @@ import httpx
 
 from meshclient.errors import ConfigError
 from meshclient.model.listening import Listening
+from meshclient.sidecar.envoy.account import Account
 from meshclient.sidecar.envoy.admin import EnvoyAdmin
 from meshclient.sidecar.envoy.bootstrap import bootstrap
 from meshclient.sidecar.envoy.folder import Folder
@@ -71,6 +72,7 @@ class EnvoyPlane:
         self._learner = Learner(self._learn, settings.replay)
         self._admin = EnvoyAdmin(Listening(path=str(self._folder.path / "admin.sock")))
         self._publisher = Publisher(self._folder, self._admin, self._picture, lambda: self._process_complaint)
+        self._account = Account(self._admin, lambda: self._mesh, lambda: self._following.served)
         self._process: EnvoyProcess | None = None
         self._running = False
         self.unmapped: list[str] = []
@@ -110,6 +112,7 @@ class EnvoyPlane:
             await self.aclose()
             raise
         self._running = True
+        self._account.begin()
         self._publisher.begin()
         # What changed since it was written.
         self._publisher.notice()
@@ -161,6 +164,7 @@ class EnvoyPlane:
 
     async def aclose(self) -> None:
         """End Envoy at once, and stop following the mesh, which stays open."""
+        await self._account.aclose()
         await self._publisher.aclose()
         await self._following.aclose()
         await self._end_process()
@@ -170,7 +174,7 @@ class EnvoyPlane:
         self._reservation.release()
 
     def stats(self) -> Mapping[str, object]:
-        """Whether it runs, how often it was started again, what became of its configuration."""
+        """Whether it runs, how often it was started again, what became of its configuration, and what it has done."""
         process = self._process
         return {
             "program": "envoy",
@@ -181,7 +185,16 @@ class EnvoyPlane:
             "updates_refused": self._publisher.refused,
             "stale_because": self._publisher.reason or None,
             "unmapped": list(self.unmapped),
+            "calls": self._account.ledger.services(),
         }
+
+    def calls(self, service: str) -> tuple[int, int]:
+        """How many calls of a service Envoy has seen answered, and how many of those with an error."""
+        return self._account.ledger.calls(service)
+
+    def listener(self) -> Mapping[str, object]:
+        """What Envoy has counted at the listener, as the built-in proxy tells of its own; a second old at most."""
+        return self._account.ledger.listener()
 
     async def counts(self) -> Mapping[str, int]:
         """What Envoy counted at the listener: connections and requests, active and in total, by class of status."""
@@ -214,21 +227,23 @@ class EnvoyPlane:
         return path
 
     async def _check(self) -> None:
-        """Whether it took its first configuration, and listens. Raises ConfigError."""
+        """Whether it took its first configuration, and listens. Raises ConfigError.
+
+        A service that it refuses is no reason not to start: the others can be called.
+        """
         end = time.monotonic() + ANSWER
-        while True:
-            try:
-                listening = await self._admin.listening()
+        listening: Mapping[str, str] = {}
+        while time.monotonic() < end:
+            # It may be gone again, or very busy.
+            with suppress(httpx.HTTPError):
                 await self._publisher.look()
-            except httpx.HTTPError:
-                # It is gone again, or very busy.
-                listening = {}
-            if listening or self._publisher.reason or time.monotonic() > end:
+                listening = await self._admin.listening()
+            if self._publisher.useless or (OUTBOUND in listening and self._publisher.judged):
                 break
             await asyncio.sleep(_LOOK)
-        if OUTBOUND not in listening:
+        if self._publisher.useless or OUTBOUND not in listening:
             raise ConfigError(
-                f"Envoy does not listen at {self._settings.outbound}: "
+                f"Envoy does not serve at {self._settings.outbound}: "
                 f"{self._publisher.reason or self._process_complaint or 'it does not say why'}"
             )
         self.address = listening[OUTBOUND]

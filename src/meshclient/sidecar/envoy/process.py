@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import shutil
 import signal
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from meshclient.errors import ConfigError
+from meshclient.sidecar.envoy.tether import tethered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from meshclient.sidecar.envoy.admin import EnvoyAdmin
@@ -56,11 +56,11 @@ class EnvoyProcess:
         ended: Callable[[], None],
         restarted: Callable[[], None],
     ) -> None:
-        self._command = [
-            *_tied(), program, "-c", str(config), "--concurrency", str(threads), "--disable-hot-restart",
+        self._command = tethered([
+            program, "-c", str(config), "--concurrency", str(threads), "--disable-hot-restart",
             "--drain-time-s", str(max(1, round(drain))), "--drain-strategy", "immediate",
             "--log-level", "warning", "--log-format", "[%l] %v",
-        ]  # fmt: skip
+        ])  # fmt: skip
         self._admin = admin
         self._ended = ended
         self._restarted = restarted
@@ -187,9 +187,3 @@ class EnvoyProcess:
 
 def _cause(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _tied() -> Sequence[str]:
-    """What makes it end with this process, however that ends, where the system can do so."""
-    tool = shutil.which("setpriv")
-    return [tool, "--pdeathsig", "TERM", "--"] if tool else []

@@ -88,6 +88,20 @@ class Publisher:
             self._open = {file: version for file, version in self._open.items() if not is_listing(file)}
         self._seen |= stats
 
+    @property
+    def judged(self) -> bool:
+        """Whether it is known what Envoy made of the listener, of all routes and of all clusters."""
+        return not self._open.keys() & self._folder.whole
+
+    @property
+    def useless(self) -> bool:
+        """Whether Envoy refused a part without which nothing can be called, and has no earlier one.
+
+        Clusters are none while those that it names as wrong are left out.
+        """
+        lacking = self._stale & self._folder.lacking
+        return bool(lacking - {CLUSTERS} if self._folder.held else lacking)
+
     def begin(self) -> None:
         """Go on writing whenever `notice` is called."""
         self._task = asyncio.create_task(self._publish(), name="envoy's configuration")

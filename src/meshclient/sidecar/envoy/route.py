@@ -8,6 +8,7 @@ route for methods that may be repeated and one for those that may only be sent a
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshclient.core.retry import IDEMPOTENT_METHODS
@@ -106,6 +107,8 @@ def _of_service(served: Served, prefix: str = "") -> Iterator[Document]:
 
 
 def _of_path(served: Served, path: Document, rule: ServiceConfig | RouteConfig, stem: str) -> Iterator[Document]:
+    if rule.deadline is not None:
+        yield _events(served, path, rule, stem)
     retry = rule.retry
     if retry is None or retry.attempts < 2:
         yield _entry(served, path, rule, None, stem)
@@ -136,6 +139,19 @@ def _entry(
     if served.config.hash_key is not None and (policy := _hash(served.config.hash_key)):
         action["hash_policy"] = [policy]
     return {"match": match, "route": action}
+
+
+def _events(served: Served, path: Document, rule: ServiceConfig | RouteConfig, stem: str) -> Document:
+    """Of streams of events, which last: Envoy's time for a route is that of the whole response, that of a try is not.
+
+    Not so for all, since no time of a try runs while a request waits for a connection.
+    """
+    match = path | {"headers": [_header("accept", contains="text/event-stream")]}
+    bound = min(time for time in (rule.attempt_timeout, rule.deadline) if time is not None)
+    rule = replace(rule, deadline=None, attempt_timeout=bound)
+    repeated = rule.retry is not None and rule.retry.attempts > 1
+    again = _retry(rule.retry, NEVER_SENT, bound) if repeated and rule.retry else None
+    return _entry(served, match, rule, again, stem) | {"name": "events"}
 
 
 def _header(name: str, **match: object) -> Document:

@@ -1,4 +1,4 @@
-"""TLS to the endpoints of a service."""
+"""TLS as Envoy speaks it: to the endpoints of a service, and to the server of a fleet."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from meshclient.sidecar.envoy.served import is_address
 from meshclient.sidecar.envoy.vocabulary import Document, extension
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshclient.sidecar.envoy.served import Served
 
 _NONE = TlsConfig()
+# Envoy's own for clients ends at 1.2, at which endpoints that speak 1.3 alone hang up.
+_VERSIONS = {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"}
 
 
 def sockets(served: Served, trusted: str) -> Document:
@@ -22,13 +26,13 @@ def sockets(served: Served, trusted: str) -> Document:
     """
     if "https" not in served.schemes:
         return {}
-    secured = _tls(served, trusted)
+    safe = secured(served.config.tls or _NONE, served.name, trusted)
     if len(served.schemes) == 1:
-        return {"transport_socket": secured}
+        return {"transport_socket": safe}
     plain = extension("envoy.transport_sockets.raw_buffer", "transport_sockets.raw_buffer.v3.RawBuffer")
     return {
         "transport_socket_matches": [
-            {"name": "https", "match": {"scheme": "https"}, "transport_socket": secured},
+            {"name": "https", "match": {"scheme": "https"}, "transport_socket": safe},
             {"name": "http", "match": {"scheme": "http"}, "transport_socket": plain},
         ]
     }
@@ -48,10 +52,17 @@ def _stamp(path: str) -> str:
     return f"{found.st_mtime_ns}.{found.st_size}.{found.st_ino}"
 
 
-def _tls(served: Served, trusted: str) -> Document:
-    tls = served.config.tls or _NONE
-    identity = (tls.identity or served.name).lower()
-    common: Document = {}
+def secured(tls: TlsConfig, identity: str, trusted: str, protocols: Sequence[str] = ()) -> Document:
+    """The transport socket of a client.
+
+    Args:
+        tls: whom it trusts, and what it shows.
+        identity: whom it expects, where `tls` does not say.
+        trusted: PEM file of authorities, likewise.
+        protocols: that are offered (ALPN), where the cluster does not know better.
+    """
+    identity = (tls.identity or identity).lower()
+    common: Document = {"tls_params": _VERSIONS}
     if tls.verify:
         kind = "IP_ADDRESS" if is_address(identity) else "DNS"
         common["validation_context"] = {
@@ -61,6 +72,8 @@ def _tls(served: Served, trusted: str) -> Document:
     if tls.cert:
         key = tls.key or tls.cert
         common["tls_certificates"] = [{"certificate_chain": {"filename": tls.cert}, "private_key": {"filename": key}}]
+    if protocols:
+        common["alpn_protocols"] = list(protocols)
     fields: Document = {"common_tls_context": common}
     if not is_address(identity):
         fields["sni"] = identity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshclient.sidecar.envoy.cluster import BALANCERS
@@ -61,6 +62,13 @@ def _of_balancing(config: ServiceConfig) -> Iterator[str]:
 
 
 def _of_policies(config: ServiceConfig) -> Iterator[str]:
+    if config.deadline is not None:
+        yield (
+            "deadline: whole responses have to be there by then, those to 'Accept: text/event-stream' and WebSockets "
+            "aside; give paths of long downloads a longer one (routes)"
+        )
+    if config.tls is not None and config.tls.ca and Path(config.tls.ca).is_dir():
+        yield f"tls.ca {config.tls.ca}: Envoy reads a file and no folder, and refuses the service"
     for policy in config.shadow:
         yield f"shadow '{policy}': Envoy cannot try a policy out, it does not apply it"
     if config.ejection is not None and config.ejection.latency:

@@ -35,7 +35,7 @@ def test_limits_of_requests() -> None:
 
 def test_what_is_off_is_not_there() -> None:
     on, off = manager(SidecarConfig(access_log="json")), manager(SidecarConfig(via=""))
-    assert on["via"] == "meshclient"
+    assert on["via"] == "1.1 meshclient"
     assert on["access_log"][0]["name"] == "envoy.access_loggers.stdout"
     assert "via" not in off
     assert "access_log" not in off

@@ -25,8 +25,12 @@ def hosts(
     return {each["name"]: each for each in made["virtual_hosts"]}
 
 
+def ordinary(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in found if each.get("name") != "events"]
+
+
 def entries(config: ServiceConfig) -> list[dict[str, Any]]:
-    return list(hosts(orders=config)["orders"]["routes"])
+    return ordinary(hosts(orders=config)["orders"]["routes"])
 
 
 def test_a_service_goes_by_its_name_and_below_the_domains() -> None:
@@ -82,6 +86,22 @@ def test_deadlines() -> None:
     assert entries(ServiceConfig(retry=None, deadline=None))[0]["route"]["timeout"] == "0s"
 
 
+def test_events_have_their_time_for_the_head_alone() -> None:
+    def first(config: ServiceConfig) -> dict[str, Any]:
+        return dict(hosts(orders=config)["orders"]["routes"][0])
+
+    found = first(ServiceConfig(deadline=3.0))
+    accepted = {"name": "accept", "string_match": {"contains": "text/event-stream"}}
+    assert found["match"] == {"prefix": "/", "headers": [accepted]}
+    assert found["route"]["timeout"] == "0s"
+    assert found["route"]["retry_policy"]["per_try_timeout"] == "3s"
+    # Whatever the method is.
+    assert found["route"]["retry_policy"]["retry_on"] == "connect-failure,refused-stream,reset-before-request"
+    once = first(ServiceConfig(retry=None, deadline=30.0, attempt_timeout=2.0))
+    assert once["route"]["retry_policy"] == {"num_retries": 0, "per_try_timeout": "2s"}
+    assert "name" not in first(ServiceConfig(retry=None, deadline=None))
+
+
 def test_paths_of_their_own_come_first() -> None:
     slow = (RouteConfig("/reports/*", 60.0, None, None), RouteConfig("/one", 1.0, None, None))
     found = entries(ServiceConfig(retry=None, routes=slow))
@@ -106,7 +126,7 @@ def test_a_prefix_is_taken_off() -> None:
     slow = (RouteConfig("/reports/*", 60.0, None, None),)
     config = ServiceConfig(retry=None, routes=slow)
     settings = SidecarConfig(prefixes={"/o/": "orders", "/o/longer": "users"})
-    longer, report, rest = hosts(settings, orders=config, users=ONCE)["_rest"]["routes"]
+    longer, report, rest = ordinary(hosts(settings, orders=config, users=ONCE)["_rest"]["routes"])
     assert longer["match"] == {"prefix": "/o/longer"}
     assert report["match"] == {"prefix": "/o/reports/"}
     assert rest["match"] == {"path_separated_prefix": "/o"}

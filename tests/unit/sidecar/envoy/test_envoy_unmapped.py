@@ -32,12 +32,14 @@ def begins(found: Iterable[str]) -> set[str]:
 
 
 def test_what_is_mapped_is_not_mentioned() -> None:
-    assert begins(lines({"orders": {}})) == {"mesh-timeout and other deadlines in requests"}
+    assert begins(lines({"orders": {"deadline": False}})) == {"mesh-timeout and other deadlines in requests"}
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ({"deadline": "1s"}, "deadline"),
+        ({"tls": {"ca": "/"}}, "tls.ca /"),
         ({"throttle": True}, "throttle"),
         ({"hedge": True}, "hedge"),
         ({"cache": "private"}, "cache"),
