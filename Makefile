@@ -1,7 +1,7 @@
 # The front door. `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint packages format sync bench constraints clean
+.PHONY: help demo test explore attack tracecontext coverage setup servers kubernetes lint docs packages format sync bench constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -70,6 +70,10 @@ lint: setup ## ruff, mypy --strict, pyright on the public face, import contracts
 	$(BIN)/pyright --project . --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python -m scripts.docs reference --check
+
+docs: setup ## build the documentation as a site; a warning is an error
+	@$(BIN)/python -m scripts.docs build
 
 packages: setup ## build every distribution, install each into a clean environment, use it there
 	@$(BIN)/python scripts/packages.py

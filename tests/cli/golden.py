@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "golden"
+_FOLDER = Path(__file__).parent / "golden_texts"
 
 
 def assert_golden(name: str, text: str, *changing: tuple[str, str]) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 import meshclient
 from cli.command import Command
+from cli.golden import assert_golden
+from cli.schemas import assert_valid
+from meshclient.cli.main import main
 
 
 def install(folder: Path, distribution: str, entry: str, group: str = "meshclient.resolvers") -> None:
@@ -14,6 +20,23 @@ def install(folder: Path, distribution: str, entry: str, group: str = "meshclien
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.5\n", "utf-8")
     (info / "entry_points.txt").write_text(f"[{group}]\n{entry}\n", "utf-8")
+
+
+@pytest.mark.parametrize("form", ["table", "wide", "json", "jsonl", "name"])
+def test_what_it_says(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    assert main(["plugins", "-o", form]) == 0
+    out = capsys.readouterr().out
+    if form == "json":
+        assert_valid(json.loads(out))
+        assert len(json.loads(out)["plugins"]) > 1
+    if form == "jsonl":
+        for line in out.splitlines():
+            assert_valid(json.loads(line))
+            assert json.loads(line)["name"]
+    assert_golden(f"plugins.{form}.txt", out, (meshclient.__version__.replace(".", r"\."), "V.V.V"))
+    if form == "name":
+        assert main(["plugins", "list", "-o", form]) == 0
+        assert capsys.readouterr().out == out
 
 
 def test_what_is_built_in(meshclient_command: Command) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from meshclient.cli.request import parse_request
+from meshclient.cli.request import Written, parse_request
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,48 @@ def test_data_is_text_or_a_file(tmp_path: Path) -> None:
 def test_a_mistake_is_named(words: tuple[str, ...], data: str | None, said: str) -> None:
     with pytest.raises(click.UsageError, match=said):
         parse_request(words, data)
+
+
+def test_items_as_httpie_has_them() -> None:
+    words = ("orders/?a=1#end", "n:=3", "list:=[1, null]", r"a\=b=c\=d", "q==x y", "q==z", r"user\@host=1", "T:12:30")
+    request = parse_request(words)
+    assert json.loads(request.body or b"") == {"n": 3, "list": [1, None], "a=b": r"c\=d", "user@host": "1"}
+    assert request.url == "mesh://orders/?a=1&q=x+y&q=z#end"
+    assert request.headers[0] == ("T", "12:30")
+
+
+def test_the_options_of_curl_and_httpie() -> None:
+    form = parse_request(("orders/", "a=1 2", "n:=3"), options=Written(form=True))
+    assert (form.body, form.headers) == (b"a=1+2&n=3", (("Content-Type", "application/x-www-form-urlencoded"),))
+    given = parse_request(("orders/",), options=Written("a=1", ("X-A: b:c",), form=True, method="put"))
+    assert (given.method, given.body) == ("PUT", b"a=1")
+    assert given.headers == (("X-A", "b:c"), ("Content-Type", "application/x-www-form-urlencoded"))
+    asked = parse_request(("orders/",), options=Written("no json", as_json=True))
+    assert asked.headers == (("Accept", "application/json"), ("Content-Type", "application/json"))
+    assert parse_request(("orders/",), options=Written(as_json=True)).method == "GET"
+
+
+def test_a_file_makes_a_multipart_form(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\x00")
+    request = parse_request(("orders/", "a=1", f"photo@{tmp_path}/photo.png"))
+    ((_, kind),) = request.headers
+    assert kind.startswith("multipart/form-data; boundary=")
+    assert request.method == "POST"
+    body = request.body or b""
+    assert b'name="a"\r\n\r\n1\r\n' in body
+    assert b'name="photo"; filename="photo.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\x00\r\n' in body
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "said"),
+    [
+        (("orders/", "n:=x"), Written(), r"n:=x: 'x' is no JSON .* a text is written n=x"),
+        (("orders/", "f@missing"), Written(), r"f@missing: the file cannot be read: No such file or directory"),
+        (("orders/",), Written(headers=("nothing",)), r"--header 'nothing': write 'Name: value'"),
+        (("orders/", "f@missing"), Written("x"), "the file cannot be read"),
+        (("orders/",), Written(form=True, as_json=True), "use one of them"),
+    ],
+)
+def test_a_mistake_of_an_option_is_named(words: tuple[str, ...], options: Written, said: str) -> None:
+    with pytest.raises(click.UsageError, match=said):
+        parse_request(words, options=options)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.command import Command
+from cli.here import Here
+from cli.schemas import assert_valid
 
 MESH = {
     "services": {
@@ -30,6 +32,12 @@ MESH = {
         "empty": {"endpoints": []},
     }
 }
+
+
+@pytest.fixture
+def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The command in this process, in an empty folder."""
+    return Here(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -83,41 +91,44 @@ def test_the_document(meshclient_command: Command, registry: str) -> None:
         "from_disk": False,
         "failed_seconds": None,
         "held": None,
+        "excluded": None,
     }
+    assert_valid(ran.document)
     assert list(ran.document) == [
         *("schema", "service", "state", "endpoints", "source", "version", "age_seconds", "cause", "took_seconds"),
-        *("from_disk", "failed_seconds", "held"),
+        *("from_disk", "failed_seconds", "held", "excluded"),
     ]
 
 
-def test_the_table(meshclient_command: Command, registry: str) -> None:
-    caption, titles, *rows = meshclient_command("resolve", "orders", "--resolver", registry).out.splitlines()
+def test_the_table(here: Here, registry: str) -> None:
+    caption, titles, *rows = here("resolve", "orders", "--resolver", registry).out.splitlines()
     assert caption.startswith(f"orders: ready, {registry}, version 1, age ")
     assert ", took " in caption
-    assert titles.split() == ["ENDPOINT", "ZONE", "WEIGHT", "PRIORITY", "HEALTH", "TAGS", "ID"]
+    assert titles.split() == ["ENDPOINT", "ZONE", "WEIGHT", "HEALTH", "TAGS"]
     assert [row.split() for row in rows] == [
-        ["https://[::1]:8443", "-", "1", "0", "unknown", "-", "-"],
-        ["http://10.0.0.2:8080", "z2", "2", "0", "passing", "v1,blue", "b"],
+        ["https://[::1]:8443", "-", "1", "unknown", "-"],
+        ["http://10.0.0.2:8080", "z2", "2", "passing", "v1,blue"],
     ]
 
 
-def test_wide_adds_the_metadata_and_lets_no_escape_through(meshclient_command: Command, registry: str) -> None:
-    ran = meshclient_command("resolve", "orders", "--resolver", registry, "-o", "wide", "--no-header")
+def test_wide_adds_the_metadata_and_lets_no_escape_through(here: Here, registry: str) -> None:
+    ran = here("resolve", "orders", "--resolver", registry, "-o", "wide", "--no-header")
     _, row = ran.out.splitlines()
     assert row.split()[-2:] == ["author=\N{REPLACEMENT CHARACTER}[31m", "version=3"]
     assert "\x1b" not in ran.out
 
 
-def test_several_names(meshclient_command: Command, registry: str) -> None:
+def test_several_names(here: Here, registry: str) -> None:
     words = ("resolve", "orders", "empty", "nobody", "--resolver", registry)
-    ran = meshclient_command(*words, "-o", "json")
+    ran = here(*words, "-o", "json")
     assert ran.code == 4
     assert ran.document["schema"] == "meshclient.resolve_list/v1"
+    assert_valid(ran.document)
     assert [each["schema"] for each in ran.document["services"]] == ["meshclient.resolve/v1"] * 3
     assert [each["service"] for each in ran.document["services"]] == ["orders", "empty", "nobody"]
     assert "'empty' has no usable endpoint" in ran.err
     assert "there is no service 'nobody'" in ran.err
-    assert [line["service"] for line in meshclient_command(*words, "-o", "jsonl").lines] == [
+    assert [line["service"] for line in here(*words, "-o", "jsonl").lines] == [
         "orders",
         "empty",
         "nobody",
@@ -132,17 +143,15 @@ def test_several_names(meshclient_command: Command, registry: str) -> None:
         ("nobody", (3, "empty"), "knows no service 'nobody'"),
     ],
 )
-def test_an_answer_that_is_of_no_use(
-    meshclient_command: Command, registry: str, name: str, answer: tuple[int, str], said: str
-) -> None:
-    ran = meshclient_command("resolve", name, "--resolver", registry, "-o", "json")
+def test_an_answer_that_is_of_no_use(here: Here, registry: str, name: str, answer: tuple[int, str], said: str) -> None:
+    ran = here("resolve", name, "--resolver", registry, "-o", "json")
     assert (ran.code, ran.document["state"]) == answer
     assert said in ran.err
     assert "\n  fix: " in ran.err
 
 
-def test_a_registry_that_cannot_be_read(meshclient_command: Command, tmp_path: Path) -> None:
-    ran = meshclient_command("resolve", "orders", "--resolver", f"file://{tmp_path}/missing.toml", "-o", "json")
+def test_a_registry_that_cannot_be_read(here: Here, tmp_path: Path) -> None:
+    ran = here("resolve", "orders", "--resolver", f"file://{tmp_path}/missing.toml", "-o", "json")
     assert (ran.code, ran.document["state"], ran.document["endpoints"]) == (5, "failed", [])
     assert ran.document["age_seconds"] is None
     assert "allows more" not in ran.err
@@ -152,8 +161,8 @@ def test_a_registry_that_cannot_be_read(meshclient_command: Command, tmp_path: P
     assert ran.err.count("No such file") == 1
 
 
-def test_what_is_left_of_a_union_is_printed_and_the_code_is_5(meshclient_command: Command, registry: str) -> None:
-    ran = meshclient_command("resolve", "orders", "--resolver", f"{registry} + file:///missing.toml")
+def test_what_is_left_of_a_union_is_printed_and_the_code_is_5(here: Here, registry: str) -> None:
+    ran = here("resolve", "orders", "--resolver", f"{registry} + file:///missing.toml")
     assert ran.code == 5
     assert "http://10.0.0.2:8080" in ran.out
     assert "the 2 endpoints above may be outdated" in ran.err
@@ -188,14 +197,14 @@ def test_a_registry_that_accepts_and_never_answers_is_named(meshclient_command: 
     assert ("missing.toml cannot be read" in ran.err) == ("missing" in form)
 
 
-def test_a_table_says_that_there_never_was_a_list(meshclient_command: Command) -> None:
-    ran = meshclient_command("resolve", "orders", "--resolver", "file:///missing.toml")
+def test_a_table_says_that_there_never_was_a_list(here: Here) -> None:
+    ran = here("resolve", "orders", "--resolver", "file:///missing.toml")
     assert ", no list yet, took " in ran.out
     assert "age" not in ran.out
 
 
-def test_without_a_resolver_the_way_out_is_shown(meshclient_command: Command) -> None:
-    ran = meshclient_command("resolve", "orders")
+def test_without_a_resolver_the_way_out_is_shown(here: Here) -> None:
+    ran = here("resolve", "orders")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
         "error: no resolver configured\n"
@@ -207,16 +216,14 @@ def test_without_a_resolver_the_way_out_is_shown(meshclient_command: Command) ->
     )
 
 
-def test_endpoints_from_environment_and_configuration(meshclient_command: Command, tmp_path: Path) -> None:
+def test_endpoints_from_environment_and_configuration(here: Here, tmp_path: Path) -> None:
     words = ("resolve", "orders", "-o", "name")
     listed = {"MESHCLIENT_SERVICES__ORDERS__ENDPOINTS": "http://a:1,http://b:2"}
-    assert meshclient_command(*words, **listed).out == "http://a:1\nhttp://b:2\n"
-    assert (
-        meshclient_command(*words, "--resolver", "env://", services__orders__http__0="http://c:3").out == "http://c:3\n"
-    )
+    assert here(*words, **listed).out == "http://a:1\nhttp://b:2\n"
+    assert here(*words, "--resolver", "env://", services__orders__http__0="http://c:3").out == "http://c:3\n"
     (tmp_path / "other.toml").write_text('[services.orders]\nendpoints = ["http://d:4"]\n', "utf-8")
-    assert meshclient_command(*words, "--config", "other.toml").out == "http://d:4\n"
-    assert meshclient_command(*words, "--set", "services.orders.endpoints=http://e:5").out == "http://e:5\n"
+    assert here(*words, "--config", "other.toml").out == "http://d:4\n"
+    assert here(*words, "--set", "services.orders.endpoints=http://e:5").out == "http://e:5\n"
 
 
 @pytest.mark.parametrize(
@@ -232,15 +239,15 @@ def test_endpoints_from_environment_and_configuration(meshclient_command: Comman
         ((), 2, "Missing argument"),
     ],
 )
-def test_a_mistake_is_named(meshclient_command: Command, words: tuple[str, ...], code: int, said: str) -> None:
-    ran = meshclient_command("resolve", *words)
+def test_a_mistake_is_named(here: Here, words: tuple[str, ...], code: int, said: str) -> None:
+    ran = here("resolve", *words)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
 
 
-def test_warnings_go_to_standard_error_unless_quiet(meshclient_command: Command) -> None:
+def test_warnings_go_to_standard_error_unless_quiet(here: Here) -> None:
     words = ("resolve", "orders", "--resolver", "static://a:1", "-o", "json")
-    ran = meshclient_command(*words, MESHCLIENT_RESOLVR="dns://")
+    ran = here(*words, MESHCLIENT_RESOLVR="dns://")
     assert ran.document["state"] == "ready"
     assert "MESHCLIENT_RESOLVR sets nothing and is ignored" in ran.err
-    assert meshclient_command(*words, "-q", MESHCLIENT_RESOLVR="dns://").err == ""
+    assert here(*words, "-q", MESHCLIENT_RESOLVR="dns://").err == ""

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command
+from cli.here import Here
 from meshclient import Endpoint, Mesh
 from meshclient.cli.resolve import past_document, past_text
 from meshclient.discovery.state_folder import StateFolder
 from meshclient.testing import FakeResolver
 
 FLEET = [Endpoint(f"10.0.0.{number}", 80) for number in range(1, 6)]
+
+
+@pytest.fixture
+def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The command in this process, in an empty folder."""
+    return Here(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -24,15 +30,13 @@ def registry(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_list_that_was_resolved_once_is_there_when_the_registry_is_gone(
-    meshclient_command: Command, registry: Path
-) -> None:
+def test_a_list_that_was_resolved_once_is_there_when_the_registry_is_gone(here: Here, registry: Path) -> None:
     words = ("resolve", "orders", "--resolver", f"file://{registry}", "--set", "state_dir=state")
-    first = meshclient_command(*words, "-o", "json")
+    first = here(*words, "-o", "json")
     assert (first.code, first.document["state"], first.document["from_disk"]) == (0, "ready", False)
     assert first.document["failed_seconds"] is None
     registry.unlink()
-    ran = meshclient_command(*words, "-o", "json")
+    ran = here(*words, "-o", "json")
     assert (ran.code, ran.document["state"], ran.document["from_disk"]) == (5, "failed", True)
     assert len(ran.document["endpoints"]) == 2
     assert 0 <= ran.document["failed_seconds"] < 60
@@ -40,22 +44,22 @@ def test_a_list_that_was_resolved_once_is_there_when_the_registry_is_gone(
     assert "cannot be read" in ran.document["cause"]
     assert ran.document["held"] is None
     assert "the 2 endpoints above may be outdated" in ran.err
-    table = meshclient_command(*words).out.splitlines()[0]
+    table = here(*words).out.splitlines()[0]
     assert ", read from disk, failing for " in table
     assert "cannot be read" in table
 
 
-def test_the_age_is_that_of_the_last_confirmation(meshclient_command: Command, registry: Path) -> None:
+def test_the_age_is_that_of_the_last_confirmation(here: Here, registry: Path) -> None:
     registry.unlink()
     source = f"file://{registry}"
-    folder = StateFolder(meshclient_command.folder / "state", wall=lambda: time.time() - 7200)
+    folder = StateFolder(here.folder / "state", wall=lambda: time.time() - 7200)
     folder.file(source, "orders").write(FLEET)
     words = ("resolve", "orders", "--resolver", source, "--set", "state_dir=state")
-    assert 7200 <= meshclient_command(*words, "-o", "json").document["age_seconds"] < 7260
-    assert ", age 2h, took " in meshclient_command(*words).out
-    folder = StateFolder(meshclient_command.folder / "state", wall=lambda: time.time() - 90_000)
+    assert 7200 <= here(*words, "-o", "json").document["age_seconds"] < 7260
+    assert ", age 2h, took " in here(*words).out
+    folder = StateFolder(here.folder / "state", wall=lambda: time.time() - 90_000)
     folder.file(source, "orders").write(FLEET)
-    ran = meshclient_command(*words, "-o", "json")
+    ran = here(*words, "-o", "json")
     assert (ran.code, ran.document["endpoints"], ran.document["from_disk"]) == (5, [], False)
     assert "the list on disk is 25h old (limit 24h) and is not used" in ran.err
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from cli.command import LIMIT, Command
+from cli.here import Here
+from cli.schemas import assert_valid
 
 
 def write(path: Path, *endpoints: str) -> None:
@@ -18,6 +20,12 @@ def write(path: Path, *endpoints: str) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps({"services": {"orders": {"endpoints": list(endpoints)}}}), "utf-8")
     fresh.replace(path)
+
+
+@pytest.fixture
+def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The command in this process, in an empty folder."""
+    return Here(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -48,6 +56,7 @@ def test_each_change_is_a_line(watching: subprocess.Popen[str], registry: Path) 
     ]
     assert (first["schema"], first["state"], first["added"]) == ("meshclient.watch/v1", "ready", ["http://a:1"])
     assert first["time"].endswith("Z")
+    assert_valid(first)
 
     write(registry, "http://a:1", "http://b:2")
     second = json.loads(watching.stdout.readline())
@@ -55,6 +64,7 @@ def test_each_change_is_a_line(watching: subprocess.Popen[str], registry: Path) 
 
     registry.unlink()
     third = json.loads(watching.stdout.readline())
+    assert_valid(third)
     assert (third["state"], third["added"], third["removed"]) == ("failed", [], [])
     assert "cannot be read" in third["cause"]
     assert len(third["endpoints"]) == 2
@@ -65,8 +75,8 @@ def test_each_change_is_a_line(watching: subprocess.Popen[str], registry: Path) 
     assert watching.wait(LIMIT) == 0
 
 
-def test_it_ends_when_its_time_is_over(meshclient_command: Command) -> None:
-    ran = meshclient_command("watch", "orders", "--resolver", "static://a:1", "--for", "100ms")
+def test_it_ends_when_its_time_is_over(here: Here) -> None:
+    ran = here("watch", "orders", "--resolver", "static://a:1", "--for", "100ms")
     assert (ran.code, len(ran.lines)) == (0, 1)
 
 
@@ -83,10 +93,8 @@ def test_no_answer_at_all_is_an_error(meshclient_command: Command, tmp_path: Pat
 
 
 @pytest.mark.parametrize("end", [("--for", "300ms"), ("--count", "1")])
-def test_a_registry_that_was_never_reachable_is_an_error(
-    meshclient_command: Command, tmp_path: Path, end: tuple[str, str]
-) -> None:
-    ran = meshclient_command("watch", "orders", "--resolver", f"file://{tmp_path}/missing.json", *end)
+def test_a_registry_that_was_never_reachable_is_an_error(here: Here, tmp_path: Path, end: tuple[str, str]) -> None:
+    ran = here("watch", "orders", "--resolver", f"file://{tmp_path}/missing.json", *end)
     (line,) = ran.lines
     assert (ran.code, line["state"], line["age_seconds"]) == (5, "failed", None)
     assert "cannot resolve 'orders'" in ran.err
@@ -108,8 +116,8 @@ def test_an_outage_after_an_answer_is_no_error(meshclient_command: Command, regi
 
 
 @pytest.mark.parametrize("form", ["table", "wide"])
-def test_a_table_that_is_asked_for_is_printed_for_each_change(meshclient_command: Command, form: str) -> None:
-    ran = meshclient_command("watch", "orders", "--resolver", "static://a:1", "--count", "1", "-o", form)
+def test_a_table_that_is_asked_for_is_printed_for_each_change(here: Here, form: str) -> None:
+    ran = here("watch", "orders", "--resolver", "static://a:1", "--count", "1", "-o", form)
     caption, titles, row = ran.out.splitlines()
     assert caption.startswith("orders: ready, static://a:1, version 1, age ")
     assert ("METADATA" in titles) == (form == "wide")
@@ -117,8 +125,8 @@ def test_a_table_that_is_asked_for_is_printed_for_each_change(meshclient_command
     assert ran.code == 0
 
 
-def test_names_are_refused(meshclient_command: Command) -> None:
-    ran = meshclient_command("watch", "orders", "--resolver", "static://a:1", "--count", "1", "-o", "name")
+def test_names_are_refused(here: Here) -> None:
+    ran = here("watch", "orders", "--resolver", "static://a:1", "--count", "1", "-o", "name")
     assert (ran.code, ran.out) == (2, "")
     assert "names alone do not tell where a change ends" in ran.err
 

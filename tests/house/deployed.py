@@ -13,6 +13,7 @@ from typing import Any, cast
 import click
 import yaml
 
+from docs.markdown import blocks
 from house.source import ROOT
 from meshclient.cli.invocation import Invocation
 from meshclient.cli.main import cli
@@ -79,9 +80,10 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def _written(path: Path, entry: list[str]) -> Iterator[tuple[str, list[str]]]:
-    for block in re.findall(r"^```(?:sh)?\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+    for block in blocks(path.read_text("utf-8")):
+        text = block.text.replace("\\\n", " ") if block.language in {"", "sh", "console"} else ""
+        for line in text.splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
             if "meshclient" in words[:1] or (_variables(words) and words[len(_variables(words))] == "meshclient"):
                 yield f"{path.name}: {line}", words
             elif words[:2] == ["docker", "run"]:

@@ -7,9 +7,13 @@ is dropped.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from meshclient.cli.exit_status import ExitStatus, exit_status
 from meshclient.errors import MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _NO_RESOLVER = """\
 try `--resolver dns://`, or write a meshclient.toml of two lines:
@@ -57,9 +61,16 @@ class CommandError(Exception):
         self.complaint = complaint
 
 
-def no_resolver(service: str) -> CommandError:
-    """Nobody can be asked for `service`."""
+def no_resolver(service: str, listed: Sequence[str] = ()) -> CommandError:
+    """Nobody can be asked for `service`; `listed` are services whose endpoints the configuration has."""
     why = f"the configuration names neither a resolver nor endpoints of {service!r}"
+    if listed:
+        from difflib import get_close_matches
+
+        close = get_close_matches(service, listed, 1)
+        meant = f"did you mean {close[0]!r}?" if close else f"it lists {', '.join(map(repr, listed))}"
+        fix = f"{meant} For other services name a resolver, such as --resolver dns://"
+        return CommandError(Complaint(ExitStatus.USAGE, f"nobody to ask for {service!r}", why, fix))
     return CommandError(Complaint(ExitStatus.USAGE, "no resolver configured", why, _NO_RESOLVER))
 
 

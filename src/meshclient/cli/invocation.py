@@ -17,6 +17,7 @@ from meshclient.cli.render import Format, Renderer
 
 if TYPE_CHECKING:
     from meshclient import Mesh
+    from meshclient.cli.inquiry import Inquiry
     from meshclient.config.loaded import Loaded
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -59,11 +60,23 @@ class Invocation:
         return Renderer(Format(asked), header=self.header, color=self.color)
 
     def mesh(self, mode: str) -> Mesh:
-        """The configured mesh. Raises ConfigError and PluginError."""
+        """The configured mesh; on demand its circuits are its own. Raises ConfigError and PluginError."""
         from meshclient import Mesh
 
         self._listen()
-        return Mesh.from_config(self.config, sets=self.sets, mode=mode, resolver=self.resolver)
+        # A program that runs for one question is nobody's to look at, though its shell may say where others are.
+        sets = [*self.sets, *(self._unshared() if mode == "on-demand" else ())]
+        return Mesh.from_config(self.config, sets=sets, mode=mode, resolver=self.resolver, admin="")
+
+    def inquiry(self, resolver: str = "") -> Inquiry:
+        """What asks for services once, at `resolver` where one is given. Raises ConfigError and PluginError."""
+        from meshclient.cli.inquiry import Inquiry
+
+        self._listen()
+        loaded = self.loaded()
+        for warning in loaded.warnings:
+            logging.getLogger("meshclient").warning("%s", warning)
+        return Inquiry(loaded.config, resolver, quiet=self.quiet)
 
     def loaded(self) -> Loaded:
         """The configuration alone: no resolver is opened, so that a missing plugin is no obstacle."""
@@ -82,6 +95,11 @@ class Invocation:
         """Progress, for a person, on standard error; nothing with -q."""
         if not self.quiet:
             click.echo(text, err=True)
+
+    def _unshared(self) -> list[str]:
+        """A circuit that is shared is followed on a thread, which a mesh on demand does without."""
+        settings = self.loaded().settings
+        return [f"{each.path}=" for each in settings if each.path.endswith("circuit.store") and each.value]
 
     def _listen(self) -> None:
         handler = logging.StreamHandler(sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from meshclient.cli.complaint import Complaint, no_resolver
@@ -14,6 +15,7 @@ from meshclient.model.snapshot import Empty, Failed, Pending
 
 if TYPE_CHECKING:
     from meshclient import Endpoint, Mesh
+    from meshclient.config.shape import MeshConfig
     from meshclient.mesh import MeshService
     from meshclient.model.snapshot import Snapshot
 
@@ -21,24 +23,37 @@ COLUMNS = (
     Column("ENDPOINT"),
     Column("ZONE"),
     Column("WEIGHT", right=True),
-    Column("PRIORITY", right=True),
     Column("HEALTH"),
     Column("TAGS"),
-    Column("ID"),
+    Column("PRIORITY", wide=True, right=True),
+    Column("ID", wide=True),
     Column("METADATA", wide=True),
 )
+_ADDRESS = re.compile(r"(?:mesh|https?)://", re.IGNORECASE)
+# Seconds: nobody reads less than the one, nor tenths beyond the other.
+_FINEST, _COARSE = 0.001, 10.0
 _STYLES = {"passing": "green", "warning": "yellow", "critical": "red", "draining": "yellow"}
 
 
 def service_called(mesh: Mesh, name: str) -> MeshService:
     """The service; raises ConfigError for what is no name, and the complaint where nobody can be asked."""
+    return mesh.service(named(mesh.config, name, resolved=bool(mesh.config.resolver)).value)
+
+
+def named(config: MeshConfig, name: str, *, resolved: bool) -> ServiceName:
+    """The service that somebody wrote as `name`, which may be an address of it such as ``mesh://orders/v1``.
+
+    Raises ConfigError for what is no name, and the complaint where there is neither a resolver (`resolved`) nor a list
+    in the configuration.
+    """
     try:
-        parsed = ServiceName.parse(name)
+        parsed = ServiceName.parse(_ADDRESS.sub("", name).partition("/")[0] if _ADDRESS.match(name) else name)
     except ValueError as exc:
         raise ConfigError(str(exc)) from None
-    if not mesh.config.resolver and not mesh.config.service(parsed).endpoints:
-        raise no_resolver(parsed.value)
-    return mesh.service(parsed.value)
+    if not resolved and not config.service(parsed).endpoints:
+        listed = [each for each, service in config.services.items() if service.endpoints]
+        raise no_resolver(parsed.value, listed)
+    return parsed
 
 
 def endpoint_document(endpoint: Endpoint) -> dict[str, object]:
@@ -78,7 +93,15 @@ def age(snapshot: Snapshot, now: float) -> float | None:
 
 def age_text(seconds: float | None) -> str:
     """An age as captions tell it."""
-    return "no list yet" if seconds is None else f"age {format_duration(seconds)}"
+    return "no list yet" if seconds is None else f"age {brief(seconds)}"
+
+
+def brief(seconds: float) -> str:
+    """A time as people read it: no finer than a millisecond, and of that no more than matters."""
+    if seconds < _FINEST:
+        return "<1ms"
+    places = 3 if seconds < 1 else 1 if seconds < _COARSE else 0
+    return format_duration(round(seconds, places))
 
 
 def cause(service: str, snapshot: Snapshot) -> str:
@@ -94,19 +117,21 @@ def cause(service: str, snapshot: Snapshot) -> str:
 
 def rows(snapshot: Snapshot) -> list[tuple[str | Cell, ...]]:
     """The endpoints under `COLUMNS`."""
-    return [
-        (
-            endpoint.url,
-            endpoint.zone,
-            f"{endpoint.weight:g}",
-            str(endpoint.priority),
-            Cell(str(endpoint.health), _STYLES.get(endpoint.health, "")),
-            ",".join(endpoint.tags),
-            endpoint.id,
-            " ".join(f"{key}={value}" for key, value in sorted(endpoint.metadata.items())),
-        )
-        for endpoint in snapshot.endpoints
-    ]
+    return [row(endpoint) for endpoint in snapshot.endpoints]
+
+
+def row(endpoint: Endpoint) -> tuple[str | Cell, ...]:
+    """An endpoint under `COLUMNS`."""
+    return (
+        endpoint.url,
+        endpoint.zone,
+        f"{endpoint.weight:g}",
+        Cell(str(endpoint.health), _STYLES.get(endpoint.health, "")),
+        ",".join(endpoint.tags),
+        str(endpoint.priority),
+        endpoint.id,
+        " ".join(f"{key}={value}" for key, value in sorted(endpoint.metadata.items())),
+    )
 
 
 def verdict(service: str, snapshot: Snapshot, patience: str) -> Complaint | None:

@@ -1,14 +1,15 @@
-"""``meshclient plugins``: what can be named in a configuration, who brings it, and whether it loads."""
+"""``meshclient plugins``: what can be named in a configuration, who brings it, and whether it loads; and new ones."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from meshclient import __version__
-from meshclient.cli.complaint import Complaint
+from meshclient.cli.complaint import CommandError, Complaint
 from meshclient.cli.exit_status import ExitStatus
 from meshclient.cli.invocation import Invocation, output_options
 from meshclient.cli.render import Answer, Cell, Column, Sheet
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SCHEMA = "meshclient.plugins/v1"
+NEW_SCHEMA = "meshclient.plugins_new/v1"
 GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         balancers.BALANCERS: balancers.BUILT_IN,
@@ -57,14 +59,116 @@ class Plugin(NamedTuple):
         return {**self._asdict(), "built_in": self.distribution == "meshclient", "loads": self.error is None}
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @output_options
-@click.pass_obj
-def plugins(invocation: Invocation) -> int:
+@click.pass_context
+def plugins(context: click.Context) -> int | None:
     """List what is built in and what is installed.
 
-    Each is loaded to see whether it can be; the exit code is 5 where one cannot.
+    Each is loaded to see whether it can be; the exit code is 5 where one cannot. `plugins new` begins another.
     """
+    return None if context.invoked_subcommand else _show(context.ensure_object(Invocation))
+
+
+@plugins.command("list")
+@output_options
+@click.pass_obj
+def list_plugins(invocation: Invocation) -> int:
+    """List what is built in and what is installed; as `plugins` alone."""
+    return _show(invocation)
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--registrar", is_flag=True, help="Let it register instances too.")
+@click.option(
+    "--into",
+    "parent",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="FOLDER",
+    help="Where its folder is to be (default: here).",
+)
+@output_options
+@click.pass_obj
+def new(invocation: Invocation, name: str, registrar: bool, parent: Path) -> None:  # noqa: FBT001 - click's interface
+    """Write the skeleton of a resolver plugin.
+
+    Into the folder meshclient-NAME, where NAME is the scheme of its URIs. It passes the contract of resolvers as it is,
+    against a registry of its own.
+    """
+    from meshclient.cli.skeleton import Skeleton
+
+    skeleton = Skeleton(_scheme(name), registrar)
+    folder = parent / skeleton.distribution
+    renderer = invocation.renderer()
+    try:
+        folder.mkdir(parents=True)
+        paths = [_written(folder / path, text) for path, text in skeleton.files()]
+    except FileExistsError:
+        what = f"{folder} exists, and nothing in it was touched"
+        fix = "remove it, give another NAME, or another place with --into"
+        raise CommandError(Complaint(ExitStatus.USAGE, what, "", fix)) from None
+    except OSError as exc:
+        what = f"{folder} cannot be written"
+        raise CommandError(Complaint(ExitStatus.FAILED, what, str(exc), "choose another place with --into")) from exc
+    uri = f"{skeleton.scheme}://127.0.0.1:7000"
+    steps = [
+        f"cd {folder}",
+        "python -m pytest",
+        "python -m pip install -e .",
+        "meshclient plugins",
+        f"meshclient resolve orders --resolver {uri}",
+    ]
+    document = {
+        "schema": NEW_SCHEMA,
+        "distribution": skeleton.distribution,
+        "scheme": skeleton.scheme,
+        "folder": str(folder),
+        "files": [str(path.relative_to(folder)) for path in paths],
+        "next": steps,
+    }
+    told = [
+        ("its tests pass as they are",),
+        ("so that meshclient finds it",),
+        ("it is listed",),
+        ("with a registry there",),
+    ]
+    rows = list(zip(steps, ["", *(words for (words,) in told)], strict=True))
+    caption = f"{folder}: {len(paths)} files, which are a plugin for {skeleton.scheme}:// that works. Next:"
+    renderer.show(
+        Answer(
+            document=document,
+            sheets=[Sheet(caption, (Column("COMMAND"), Column("WHY")), rows)],
+            names=[str(path) for path in paths],
+        )
+    )
+
+
+def _scheme(name: str) -> str:
+    from meshclient.cli.skeleton import NAME
+
+    scheme = name.removeprefix("meshclient-")
+    if not NAME.fullmatch(scheme):
+        what = f"{name!r} is no name for a plugin"
+        why = "it becomes the scheme of URIs and the name of a package"
+        fix = "write small letters, digits and single hyphens, such as acme or acme-registry: 30 at most"
+        raise CommandError(Complaint(ExitStatus.USAGE, what, why, fix))
+    taken = {**dict.fromkeys(schemes.BUILT_IN, "meshclient itself"), **schemes.DISTRIBUTIONS}
+    if scheme in taken:
+        what = f"the scheme {scheme!r} is taken by {taken[scheme]}"
+        why = "two distributions that claim one scheme cannot be installed together"
+        raise CommandError(Complaint(ExitStatus.USAGE, what, why, "choose another NAME"))
+    return scheme
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _show(invocation: Invocation) -> int:
     found = sorted(plugin for group, built_in in GROUPS.items() for plugin in _plugins(group, built_in))
     rows = [
         (

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from meshclient.cli.chart import Chart
+
 # Wide enough for any row: where nobody looks at a screen, a table is never folded.
 _UNFOLDED = 4096
 
@@ -68,12 +70,14 @@ class Answer:
         sheets: for ``table`` and ``wide``.
         names: for ``name``, a line each.
         lines: for ``jsonl``; the document alone where not given.
+        charts: drawn below the sheets for ``table`` and ``wide``.
     """
 
     document: Mapping[str, object]
     sheets: Sequence[Sheet]
     names: Sequence[str]
     lines: Sequence[Mapping[str, object]] = ()
+    charts: Sequence[Chart] = ()
 
 
 class Renderer:
@@ -105,6 +109,9 @@ class Renderer:
         elif self.form is Format.NAME:
             for name in answer.names:
                 click.echo(printable(name))
+        elif (lines := self._plain(answer.sheets)) is not None:
+            click.echo("".join(f"{line}\n" for line in lines), nl=False)
+            self._draw(answer)
         else:
             console = self.console()
             # Captured, because rich ends the process by itself where a pipe is broken.
@@ -113,7 +120,38 @@ class Renderer:
                     if at and self._header:
                         console.print()
                     console.print(self.table(sheet))
-            click.echo(captured.get(), nl=False, color=True)
+            click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False, color=True)
+            self._draw(answer)
+
+    def _plain(self, sheets: Sequence[Sheet]) -> list[str] | None:
+        """The lines of all sheets where rich would add nothing to them, or None."""
+        if self._color == "always":
+            return None
+        from meshclient.cli.plain import aligned, is_plain
+
+        lines: list[str] = []
+        for at, sheet in enumerate(sheets):
+            shown = self._shown(sheet)
+            rows = [[printable(_cell(row[place]).text) or "-" for place in shown] for row in sheet.rows]
+            if self._header and rows:
+                rows.insert(0, [sheet.columns[place].title for place in shown])
+            lines += [""] if at and self._header else []
+            lines += [printable(sheet.caption)] if self._header and sheet.caption else []
+            lines += aligned(rows, [sheet.columns[place].right for place in shown]) if rows else []
+        return lines if is_plain(lines) else None
+
+    def _shown(self, sheet: Sheet) -> list[int]:
+        return [at for at, column in enumerate(sheet.columns) if self.form is Format.WIDE or not column.wide]
+
+    def _draw(self, answer: Answer) -> None:
+        if not answer.charts:
+            return
+        from meshclient.cli.plot import drawn
+
+        for at, chart in enumerate(answer.charts):
+            if at or answer.sheets:
+                click.echo()
+            click.echo("\n".join(drawn(chart)))
 
     def line(self, document: Mapping[str, object]) -> None:
         """Write one JSON line; click flushes it."""
@@ -137,16 +175,20 @@ class Renderer:
         from rich.table import Table
         from rich.text import Text
 
-        shown = [at for at, column in enumerate(sheet.columns) if self.form is Format.WIDE or not column.wide]
+        shown = self._shown(sheet)
         table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
         for at in shown:
             column = sheet.columns[at]
             table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
         for row in sheet.rows:
-            cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+            cells = [_cell(cell) for cell in row]
             table.add_row(*(Text(printable(cells[at].text) or "-", cells[at].style) for at in shown))
         parts: list[RenderableType] = [Text(printable(sheet.caption))] if self._header and sheet.caption else []
         return Group(*parts, *([table] if sheet.rows else []))
+
+
+def _cell(cell: str | Cell) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell(cell)
 
 
 def printable(text: str) -> str:

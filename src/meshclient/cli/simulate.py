@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from meshclient.cli.invocation import Invocation, config_options, output_options
+from meshclient.cli.page import must_be_writable, write_page
+from meshclient.cli.progress import Progress
 from meshclient.cli.render import Answer, Cell, Column, Sheet
 from meshclient.cli.seconds import seconds
+from meshclient.cli.simulate_charts import charts, page
 from meshclient.errors import ConfigError
 from meshclient.model.duration import format_duration
 from meshclient.model.service import ServiceName
@@ -24,6 +27,7 @@ from meshclient.testing.simulate.scenarios.catalogue import SCENARIOS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meshclient.cli.chart import Chart
     from meshclient.config.shape import ServiceConfig
     from meshclient.testing.simulate.report import Report
     from meshclient.testing.simulate.scenario import Wish
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many runs.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Calls per second (default: the scenario's).")
 @click.option("--duration", callback=seconds, help="How long calls are made (default: the scenario's).")
+@click.option("--html", metavar="FILE", help="Write a page with the same plots.")
 @config_options
 @output_options
 @click.pass_obj
@@ -53,6 +58,7 @@ def simulate(
     seeds: int,
     rate: float | None,
     duration: float | None,
+    html: str | None,
 ) -> None:
     """See in virtual time what a configuration does.
 
@@ -67,17 +73,35 @@ def simulate(
         raise click.UsageError("give either --scenario NAME or --replay FILE; --list shows the scenarios")
     config = _config(invocation, service)
     wishes: Sequence[Wish] = ()
+    if html is not None:
+        must_be_writable(html)
     if replay is not None:
-        simulation = _recorded(replay, service, config)
+        simulation, summary = _recorded(replay, service, config), f"Attempts that were recorded in {replay}."
     else:
         found = SCENARIOS[scenario or ""]
-        simulation, wishes = found.build(config), found.wishes
+        simulation, wishes, summary = found.build(config), found.wishes, found.summary
     if rate is not None:
         simulation = replace(simulation, load=replace(simulation.load, arrivals=Poisson(rate)))
     if duration is not None:
         simulation = replace(simulation, duration=duration)
-    results = [Result(simulation, simulation.run(seed + at)) for at in range(seeds)]
-    renderer.show(_answer(results, wishes))
+    with Progress(quiet=invocation.quiet) as progress:
+        results = [_result(simulation, seed, at, seeds, progress) for at in range(seeds)]
+        progress.tell(lambda: "comparing with the same runs where nothing is wrong")
+        judged = [_judged(wish, results) for wish in wishes]
+    answer = _answer([result.report for result in results], judged, charts(results))
+    renderer.show(answer)
+    if html is not None:
+        write_page(html, f"Simulation of {simulation.name}", page(answer, summary, results))
+
+
+def _result(simulation: Simulation, seed: int, at: int, seeds: int, progress: Progress) -> Result:
+    """The run of one of the seeds."""
+
+    def tick(second: float) -> None:
+        run = f"run {at + 1} of {seeds}: " if seeds > 1 else ""
+        progress.tell(lambda: f"{run}{second:.0f} of {simulation.duration:.0f} simulated seconds")
+
+    return Result(simulation, simulation.run(seed + at, tick))
 
 
 def _config(invocation: Invocation, service: str | None) -> ServiceConfig:
@@ -107,13 +131,11 @@ def _catalogue() -> Answer:
         document={"schema": "meshclient.simulate_list/v1", "scenarios": documents},
         sheets=[Sheet("", (Column("SCENARIO"), Column("WHAT HAPPENS"), Column("WANTED")), rows)],
         names=[each.name for each in every],
-        lines=documents,
+        lines=[{"schema": "meshclient.simulate_scenario/v1", **each} for each in documents],
     )
 
 
-def _answer(results: Sequence[Result], wishes: Sequence[Wish]) -> Answer:
-    judged = [_judged(wish, results) for wish in wishes]
-    reports = [result.report for result in results]
+def _answer(reports: Sequence[Report], judged: Sequence[dict[str, object]], shown: Sequence[Chart]) -> Answer:
     first = reports[0]
     document = {
         "schema": SCHEMA,
@@ -126,8 +148,8 @@ def _answer(results: Sequence[Result], wishes: Sequence[Wish]) -> Answer:
         sheets += [_slices(first)]
     if judged:
         sheets.append(_wishes(judged))
-    lines = [{"schema": SCHEMA, **report.as_dict()} for report in reports]
-    return Answer(document, sheets, [first.scenario], lines)
+    lines = [{"schema": "meshclient.simulate_run/v1", **report.as_dict()} for report in reports]
+    return Answer(document, sheets, [first.scenario], lines, shown)
 
 
 def _judged(wish: Wish, results: Sequence[Result]) -> dict[str, object]:

@@ -4,141 +4,95 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from meshclient.cli.complaint import CommandError
+from meshclient.cli.complaint import CommandError, Complaint
+from meshclient.cli.exit_status import ExitStatus
+from meshclient.cli.following import Following
 from meshclient.cli.invocation import Invocation, config_options, output_options
-from meshclient.cli.listing import COLUMNS, age, age_text, cause, rows, service_called, snapshot_document, verdict
-from meshclient.cli.render import Answer, Format, Sheet
+from meshclient.cli.listing import service_called
+from meshclient.cli.place import is_resolver, without_resolver
+from meshclient.cli.render import Format
 from meshclient.cli.seconds import seconds
-from meshclient.model.snapshot import Empty, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from meshclient import Endpoint, Mesh
-    from meshclient.cli.render import Renderer
-    from meshclient.mesh import MeshService
-    from meshclient.model.snapshot import Snapshot
-
-SCHEMA = "meshclient.watch/v1"
-# Seconds between two drawings of a live table: the age it shows grows.
-_REDRAW = 1.0
+    from collections.abc import Sequence
 
 
-@click.command()
-@click.argument("name")
+class _WithCommand(click.Command):
+    """Keeps what stands behind ``--`` apart, so that a second name is not taken for a program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the command away before click looks at the rest."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[__name__] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """With the command."""
+        return [*super().collect_usage_pieces(ctx), "[-- CMD...]"]
+
+
+@click.command(cls=_WithCommand)
+@click.argument("words", metavar="[URI] NAME", nargs=-1, required=True)
+@click.option("--diff", is_flag=True, help="Tell what was added, removed and changed, instead of the whole list.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many changes; the first answer is one.")
 @click.option("--for", "period", metavar="DURATION", callback=seconds, help="End after this time.")
+@click.option("--fail", is_flag=True, help="End when CMD fails, with code 1.")
 @config_options
 @output_options
-@click.pass_obj
-def watch(invocation: Invocation, name: str, count: int | None, period: float | None) -> None:
+@click.pass_context
+def watch(
+    context: click.Context, words: tuple[str, ...], count: int | None, period: float | None, *, diff: bool, fail: bool
+) -> int:
     """Follow where a service is.
 
     Draws a table in place on a terminal; elsewhere, or with -o jsonl or json, writes one JSON line for each change.
-    With -o table or wide, elsewhere than on a terminal, writes a table for each change.
+    With -o table or wide, elsewhere than on a terminal, writes a table for each change. With --diff a table is lines
+    in words.
+
+    CMD is run for each change, with the JSON line on its standard input, and in its environment MESHCLIENT_SERVICE,
+    MESHCLIENT_STATE, MESHCLIENT_VERSION and MESHCLIENT_ENDPOINTS (addresses with spaces between); standard output is
+    its own. It never runs twice at once: of what changes meanwhile it gets the newest when it has ended. Signals are
+    handed on to it, and it ends with the watch.
+
+    \b
+        meshclient watch consul://127.0.0.1:8500 orders --diff
+        meshclient watch orders -- sh -c 'jq .endpoints > orders.json'
+
     Ends with an interrupt, after --count changes or after --for; an error only where there was no answer at all.
-    """
+    """  # noqa: D301 - click's mark of lines that stay as they are
+    invocation = context.ensure_object(Invocation)
+    command: Sequence[str] = context.meta[__name__]
     renderer = invocation.renderer(default=Format.TABLE if sys.stdout.isatty() else Format.JSONL)
     if renderer.form is Format.NAME:
         msg = "names alone do not tell where a change ends; use -o jsonl, or -o table"
         raise click.UsageError(msg)
+    if fail and not command:
+        msg = "--fail is about a command: write it behind --"
+        raise click.UsageError(msg)
+    name = _name(invocation, words)
     with invocation.mesh("background") as mesh:
-        asyncio.run(_follow(mesh, service_called(mesh, name), renderer, count, period))
+        following = Following(mesh, service_called(mesh, name), count, period, diff=diff)
+        if command:
+            from meshclient.cli.handler import Handler
+
+            return asyncio.run(following.hand_to(Handler(command, invocation.say, strict=fail)))
+        asyncio.run(following.show(renderer, invocation.color))
+    return ExitStatus.OK
 
 
-async def _follow(
-    mesh: Mesh, service: MeshService, renderer: Renderer, count: int | None, period: float | None
-) -> None:
-    try:
-        async with asyncio.timeout(period):
-            if renderer.live:
-                await _draw(service, renderer, count)
-            else:
-                await _print(service, renderer, count)
-    except TimeoutError:
-        pass
-    finally:
-        # Before the end of the mesh, which is told as an outage.
-        last = service.snapshot
-        await mesh.aclose()
-    complaint = verdict(service.name, last, "--for")
-    if complaint and age(last, service.clock()) is None:
-        raise CommandError(complaint)
-
-
-async def _print(service: MeshService, renderer: Renderer, count: int | None) -> None:
-    before: dict[tuple[str, str, int, str], Endpoint] = {}
-    seen = 0
-    async with aclosing(_changes(service)) as changes:
-        async for snapshot in changes:
-            after = {endpoint.key: endpoint for endpoint in snapshot.endpoints}
-            seen += 1
-            document = {
-                "schema": SCHEMA,
-                "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-                **snapshot_document(service.name, snapshot, service.clock()),
-                "added": [str(after[key]) for key in after if key not in before],
-                "removed": [str(before[key]) for key in before if key not in after],
-                "changed": [str(after[key]) for key in after if before.get(key, after[key]) != after[key]],
-            }
-            if renderer.form is Format.JSON:
-                renderer.line(document)
-            else:
-                renderer.show(Answer(document, [_sheet(service, snapshot, seen)], ()))
-            before = after
-            if seen == count:
-                return
-
-
-async def _draw(service: MeshService, renderer: Renderer, count: int | None) -> None:
-    from rich.live import Live
-
-    seen = 0
-    # Drawn from here: rich would start a thread to do it by itself.
-    with Live(console=renderer.console(), auto_refresh=False) as live:
-        async with aclosing(_changes(service, _REDRAW)) as changes:
-            drawn: object = None
-            async for snapshot in changes:
-                seen += _facts(snapshot) != drawn
-                drawn = _facts(snapshot)
-                live.update(renderer.table(_sheet(service, snapshot, seen)), refresh=True)
-                if seen == count:
-                    return
-
-
-def _sheet(service: MeshService, snapshot: Snapshot, seen: int) -> Sheet:
-    parts = [
-        f"{service.name}: {snapshot.state}",
-        snapshot.source,
-        f"version {snapshot.version}",
-        age_text(age(snapshot, service.clock())),
-        f"{seen} changes",
-        cause(service.name, snapshot),
-    ]
-    return Sheet(", ".join(part for part in parts if part), COLUMNS, rows(snapshot))
-
-
-async def _changes(service: MeshService, repeat: float | None = None) -> AsyncGenerator[Snapshot, None]:
-    """The snapshots that differ in more than their age; with `repeat`, the latest again after so many seconds."""
-    told: object = None
-    while True:
-        snapshot = service.snapshot
-        if not isinstance(snapshot, Pending) and _facts(snapshot) != told:
-            told = _facts(snapshot)
-            yield snapshot
-        elif not await service.watch.wait_async(snapshot, repeat):
-            yield service.snapshot
-
-
-def _facts(snapshot: Snapshot) -> object:
-    return (
-        snapshot.state,
-        snapshot.endpoints,
-        isinstance(snapshot, Empty) and snapshot.exists,
-    )
+def _name(invocation: Invocation, words: Sequence[str]) -> str:
+    names = without_resolver(invocation, words)
+    if len(names) == 1:
+        if is_resolver(words[0]) and invocation.loaded().config.names(names[0]):
+            # A registry that is named here is asked whatever the configuration lists.
+            invocation.sets.append(f'services."{names[0]}".endpoints=[]')
+        return names[0]
+    if not names:
+        raise CommandError(Complaint(ExitStatus.USAGE, "which service?", "none is named", "name it behind the URI"))
+    what = f"{len(names)} services, and one is watched at a time"
+    fix = f"watch each by itself; a command stands behind --: meshclient watch {names[0]} -- {' '.join(names[1:])}"
+    raise CommandError(Complaint(ExitStatus.USAGE, what, f"{', '.join(names)} are named", fix))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshclient.config.origin import dotted
-from meshclient.core.outlier import Outlier
 from meshclient.model.duration import format_duration
 
 if TYPE_CHECKING:
@@ -124,6 +123,9 @@ class _Search:
         ejection = service.ejection
         if ejection is None or not self._speaks(place, "ejection"):
             return
+        # Only where somebody has set it: it is imported at every start of a program otherwise.
+        from meshclient.core.outlier import Outlier
+
         cap = Outlier(max_ejected=ejection.max_ejected).cap
         for count in range(2, _LARGEST + 1):
             if (count - cap(count)) / count < ejection.panic:

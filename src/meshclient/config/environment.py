@@ -33,7 +33,8 @@ RESERVED = (
     f"{PREFIX}REQUIRE_SERVERS",
 )
 _ROUTES = re.compile(r"__ROUTES(?:__|$)")
-_RESERVED_FAMILY = re.compile(rf"{PREFIX}(?:SERVERS_.*|.+_BIN)")
+# And what `meshclient watch` tells the command that it runs, which may be one of ours.
+_RESERVED_FAMILY = re.compile(rf"{PREFIX}(?:SERVERS_.*|.+_BIN|SERVICE|STATE|VERSION|ENDPOINTS)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,6 @@ def names(leaves: Mapping[Path, Leaf], parent: Path) -> list[str]:
 
 
 def _unknown(key: str, table: Table) -> str:
-    close = get_close_matches(key, table.keys, 1) or [HOMES[each] for each in (key,) if each in HOMES]
+    close = [HOMES[key]] if key in HOMES else get_close_matches(key, table.keys, 1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"unknown key.{hint} Known here: {', '.join(table.keys)}"

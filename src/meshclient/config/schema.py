@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from meshclient.config import cache_kinds, kinds, policy_kinds, telemetry_kinds, wire_kinds
+from meshclient.config import cache_kinds, kinds, policy_kinds, sidecar_kinds, telemetry_kinds, wire_kinds
 from meshclient.config.cache_shape import CacheConfig
-from meshclient.config.faults_schema import FAULTS
-from meshclient.config.kinds import Kind
+from meshclient.config.kinds import Kind, Written
 from meshclient.config.policy_shape import (
     CircuitConfig,
     EjectionConfig,
@@ -31,6 +30,9 @@ from meshclient.config.traffic_shape import TrafficConfig
 from meshclient.config.wire_shape import ConnectionsConfig, TlsConfig
 from meshclient.errors import ConfigError
 from meshclient.model.service import ServiceName
+
+if TYPE_CHECKING:
+    from meshclient.core.injection import FaultRule
 
 _PATTERN = re.compile(r'/[!"$-)+->@-~]*\*?')
 
@@ -196,6 +198,23 @@ _CACHE = Table(
     off=True,
     word="kind",
 )
+
+
+def _read_faults(value: object) -> object:
+    # Imported where there are any: hardly ever, and every program that starts would wait for it.
+    from meshclient.config.faults_schema import FAULTS
+
+    return FAULTS.read(value)
+
+
+def _write_faults(value: Sequence[FaultRule]) -> Written:
+    if not value:
+        return ()
+    from meshclient.config.faults_schema import FAULTS
+
+    return FAULTS.write(value)
+
+
 _DEFAULTS: Mapping[str, Node] = {
     **_TIMES,
     "connect_timeout": kinds.BOUND,
@@ -230,7 +249,7 @@ SERVICE = Table(
     {
         **_DEFAULTS,
         "traffic": _TRAFFIC,
-        "faults": FAULTS,
+        "faults": Kind(_read_faults, _write_faults),
         "endpoints": kinds.ENDPOINTS,
         "routes": Named("/reports/*", _pattern, ROUTE),
     },
@@ -259,6 +278,8 @@ ROOT = Table(
         "zone": kinds.TEXT,
         "mode": kinds.MODE,
         "state_dir": kinds.FOLDER,
+        "admin": sidecar_kinds.OPTIONAL_ADDRESS,
+        "admin_token_file": kinds.FOLDER,
         "discovery": DISCOVERY,
         "telemetry": TELEMETRY,
         "sidecar": SIDECAR,

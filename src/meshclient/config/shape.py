@@ -187,7 +187,7 @@ class TelemetryConfig:
             recording is ``undecided``, which W3C's headers cannot tell from "not recorded"; that it is ``sampled``; or
             ``none``, for no trace.
         peer_service: whether spans have the deprecated attribute ``peer.service`` too.
-        span_attributes: what the spans of attempts have beside, as `meshclient.telemetry.chosen` knows it.
+        span_attributes: further attributes of the spans of attempts, such as ``url.scheme``: see the page on tracing.
         emf: how metrics are written for CloudWatch, or None for not at all.
     """
 
@@ -209,6 +209,9 @@ class MeshConfig:
         zone: the zone this process runs in, empty where it is not known.
         mode: whether discovery runs on a background thread, or only while a call waits for it.
         state_dir: folder in which the last good lists are kept for a start without a registry; empty for none.
+        admin: where this process can be looked at while it runs, from its first call on and in the background only;
+            empty for nowhere. ``{pid}`` in the path of a Unix socket is the number of the process.
+        admin_token_file: holds what must be shown there; needed where other machines reach it.
         discovery: how lists are kept.
         telemetry: what is told to the outside.
         sidecar: the proxy beside an application; a library reads nothing of it.
@@ -226,6 +229,8 @@ class MeshConfig:
     zone: str = ""
     mode: Mode = "background"
     state_dir: str = ""
+    admin: str = ""
+    admin_token_file: str = ""
     discovery: DiscoveryConfig = DiscoveryConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     sidecar: SidecarConfig = _SIDECAR

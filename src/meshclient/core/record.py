@@ -30,7 +30,9 @@ def finish(call: Call, service: Service, ended: Finished, now: float) -> Outcome
     latency = max(0.0, took - waited)
     if outcome.kind in (Kind.TIMEOUT, Kind.CONNECT_TIMEOUT) and attempt.timeout < FAIR_SHARE * call.full_timeout:
         # The call's time was up, not the endpoint's: it had only what was left over by the list, or by others.
-        outcome = Outcome(Kind.CANCELLED, detail=f"cut short by the deadline after {attempt.timeout:.3g}s")
+        outcome = Outcome(
+            Kind.CANCELLED, detail=f"cut short by the deadline after {attempt.timeout:.3g}s", injected=outcome.injected
+        )
     elif outcome.kind in (Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT):
         service.unreached()
     attempt.outcome = outcome

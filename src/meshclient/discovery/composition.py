@@ -157,6 +157,7 @@ def union_answer(latest: Sequence[Answer | None], source: str) -> Answer | None:
         source=source,
         exists=known,
         ttl=min(ttls, default=None),
+        left_out=(each for answer in spoken if not isinstance(answer, Failed) for each in answer.left_out),
     )
     # As old as the oldest part of it.
     good = [answer.last if isinstance(answer, Failed) else answer for answer in spoken]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from meshclient.discovery.crest import Crests, followed, largest
 from meshclient.discovery.hold import Hold, withhold
 from meshclient.discovery.transition import advance
-from meshclient.model.events import MassRemovalHeld, MassRemovalReleased, StoredListServed
 from meshclient.model.snapshot import Empty, Failed, Ready
 
 if TYPE_CHECKING:
@@ -106,6 +105,11 @@ class Course:
 
 def remarks(service: str, before: Course, after: Course, now: float) -> list[Event]:
     """What an observer is told of the step from `before` to `after` beside what the snapshots tell."""
+    if before.hold is after.hold is None and (after.basis is not Basis.DISK or before.basis is Basis.DISK):
+        return []
+    # Imported where there is something to tell: most commands end without.
+    from meshclient.model.events import MassRemovalHeld, MassRemovalReleased, StoredListServed
+
     told: list[Event] = []
     snapshot, source = after.snapshot, after.snapshot.source
     if after.basis is Basis.DISK and before.basis is not Basis.DISK and isinstance(snapshot, Failed) and snapshot.last:

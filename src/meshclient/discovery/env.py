@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _OWN = "MESHCLIENT_SERVICES__"
 _ASPIRE = "SERVICES__"
+# Which variables list endpoints, and whose; other settings of a service are variables of that family too.
+_NAME = "((?:(?!__).)+)"
+_LISTS = re.compile(rf"{_OWN}{_NAME}(?:__ENDPOINTS)?|{_ASPIRE}{_NAME}__.+?__\d+")
 
 
 class EnvResolver:
@@ -51,6 +54,11 @@ class EnvResolver:
         endpoints = self._endpoints(name)
         yield listing(endpoints or (), source=self.source, exists=endpoints is not None)
         await asyncio.Event().wait()
+
+    async def names(self) -> list[str]:
+        """The services that have variables, in small letters and with ``_`` for what a variable cannot spell."""
+        found = (_LISTS.fullmatch(_folded(variable)) for variable in self._environ)
+        return sorted({(match[1] or match[2]).lower() for match in found if match})
 
     def _endpoints(self, name: ServiceName) -> tuple[Endpoint, ...] | None:
         key = _folded(name.value)

@@ -94,6 +94,13 @@ class FileResolver:
                     said = answer
                     yield answer
 
+    async def names(self) -> list[str]:
+        """The services of the file. Raises ConfigError where it cannot be used."""
+        reading, _ = await self._parse()
+        if isinstance(reading, Failed):
+            raise ConfigError(reading.cause)
+        return [name.value for name in reading]
+
     def _answer(self, name: ServiceName, services: _Services) -> Ready | Empty:
         endpoints = services.get(name)
         return listing(endpoints or (), source=self.source, exists=endpoints is not None)

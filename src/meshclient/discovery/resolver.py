@@ -72,6 +72,13 @@ class Resolver(Protocol):
     questions cost something has a limit of its own. It must return at once. What it raises is logged. On demand a new
     watch is begun for the hint, whose first answer is taken.
 
+    What a registry has and the answer does not list, such as instances whose health is critical, may be told with it
+    (``listing(..., left_out=[LeftOut(...)])``); ``meshclient resolve --all`` shows it.
+
+    And one more, ``async def names(self) -> Collection[str]``: every service that is listed now, where one question
+    tells. It is for people, to whom a misspelt name is suggested or completed, and for comparing registries; no call
+    waits for it. It runs on a loop of its own, keeps nothing, and may raise anything to say "cannot tell".
+
     Attributes:
         source: which registry is asked, as a URI without secrets; shown to people.
     """

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
+from meshclient.discovery.claims import may_be_claimed
 from meshclient.discovery.composition import FirstAnswering, Union
 from meshclient.discovery.expression import Choice, Migration, parse
-from meshclient.discovery.migration import Migrating
 from meshclient.discovery.resolver import ResolverUri
 from meshclient.errors import PluginError, PluginNotFound
 
@@ -79,6 +78,8 @@ def _made(expression: Expression, tell: Callable[[Event], None] | None) -> Resol
         factory = cast("Callable[[ResolverUri], Resolver]", load(RESOLVERS, expression.scheme, BUILT_IN))
         return factory(expression)
     if isinstance(expression, Migration):
+        from meshclient.discovery.migration import Migrating
+
         return Migrating(_made(expression.serving, tell), _made(expression.next, tell), tell=tell)
     parts = tuple(_made(part, tell) for part in expression.parts)
     return FirstAnswering(parts) if isinstance(expression, Choice) else Union(parts)
@@ -90,7 +91,7 @@ def load(group: str, name: str, built_in: Mapping[str, str], what: str = "resolv
     Raises PluginNotFound naming the distribution to install, and PluginError naming the two that collide or what failed
     to import.
     """
-    points = {point.dist.name if point.dist else point.value: point for point in entry_points(group=group, name=name)}
+    points = _points(group, name) if name not in built_in or may_be_claimed(group, name) else {}
     claims = sorted({*points, *(["meshclient"] if name in built_in else [])})
     if len(claims) > 1:
         msg = f"{what} {name!r} is claimed by {' and '.join(claims)}: uninstall all but one"
@@ -104,8 +105,17 @@ def load(group: str, name: str, built_in: Mapping[str, str], what: str = "resolv
     return _import(distribution, point, what)
 
 
+def _points(group: str, name: str) -> dict[str, EntryPoint]:
+    """By the name of its distribution, each entry point called `name`."""
+    from importlib.metadata import entry_points
+
+    return {point.dist.name if point.dist else point.value: point for point in entry_points(group=group, name=name)}
+
+
 def installed(group: str) -> list[tuple[str, str, EntryPoint]]:
     """(name, distribution, entry point) of every plugin in `group`, none of them loaded."""
+    from importlib.metadata import entry_points
+
     points = entry_points(group=group)
     return sorted((point.name, point.dist.name if point.dist else "?", point) for point in points)
 
@@ -123,6 +133,8 @@ def _import(distribution: str, point: EntryPoint, what: str) -> object:
 
 
 def _missing(group: str, name: str, built_in: Mapping[str, str], what: str) -> str:
+    from importlib.metadata import entry_points
+
     for other, only in _ONE_WAY.items():
         if group in _ONE_WAY and other != group and entry_points(group=other, name=name):
             return f"{what} {name!r} does not exist: {only}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from meshclient.model.endpoint import Endpoint
-from meshclient.model.snapshot import Empty, Failed, Ready
+from meshclient.model.snapshot import Empty, Failed, LeftOut, Ready
 
 # Most letters of something strange that are shown.
 _EXCERPT = 80
@@ -55,8 +55,11 @@ def _list(answer: Ready) -> Sound:
         what = f"none of the {len(records)} records that the resolver yielded is an Endpoint"
         return Sound(Failed(f"{what}; the first is {_shown(records[0])}" if records else what))
     ttl = _seconds(answer.ttl)
-    same = answer.endpoints == endpoints and answer.ttl == ttl
-    return Sound(answer if same else replace(answer, endpoints=endpoints, ttl=ttl), malformed, len(records))
+    if answer.endpoints == endpoints and answer.ttl == ttl:
+        return Sound(answer, malformed, len(records))
+    told = tuple(LeftOut("", "malformed", wrong) for wrong in malformed)
+    answer = replace(answer, endpoints=endpoints, ttl=ttl, left_out=(*answer.left_out, *told))
+    return Sound(answer, malformed, len(records))
 
 
 def _failure(failed: Failed) -> Sound:

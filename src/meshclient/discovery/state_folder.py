@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,6 +116,8 @@ class StateFile:
 
     def write(self, endpoints: Iterable[Endpoint]) -> None:
         """Put `endpoints` in the place of what was there, confirmed now. Tells a failure once in the folder's life."""
+        import tempfile
+
         content = encode(self.source, self.service, endpoints, self.folder.wall())
         try:
             self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)

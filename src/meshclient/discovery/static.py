@@ -68,3 +68,7 @@ class StaticResolver:
         endpoints = self._services.get(name, self._everyone)
         yield listing(endpoints or (), source=self.source, exists=endpoints is not None)
         await asyncio.Event().wait()
+
+    async def names(self) -> list[str]:
+        """The services that are named; there are others where the address is for all of them."""
+        return [name.value for name in self._services]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshclient.model.events import EmptyListHeld, RegistryLost, RegistryRecovered, SnapshotUpdated
 from meshclient.model.snapshot import Empty, Failed, Pending, Ready
 
 if TYPE_CHECKING:
@@ -36,6 +35,9 @@ def advance(before: Snapshot, answer: Ready | Empty | Failed) -> Ready | Empty |
 
 def events(service: str, before: Snapshot, after: Ready | Empty | Failed) -> list[Event]:
     """What an observer is told about the step from `before` to `after`."""
+    # Imported where it is told: a command that asks once tells nobody.
+    from meshclient.model.events import EmptyListHeld, RegistryLost, RegistryRecovered, SnapshotUpdated
+
     told: list[Event] = []
     if isinstance(after, Failed):
         if not isinstance(before, Failed):

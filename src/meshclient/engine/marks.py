@@ -9,12 +9,14 @@ class Marks:
     Attributes:
         began: clock when it left the pool's queue, to connect or to write; None while it waits there.
         connected: whether a connection was opened for it.
+        shook: clock when that connection stood and its TLS handshake began; None where nobody noted it.
         wrote: clock when its head began to be written; None before.
     """
 
-    __slots__ = ("began", "connected", "wrote")
+    __slots__ = ("began", "connected", "shook", "wrote")
 
     def __init__(self) -> None:
         self.began: float | None = None
         self.connected = False
+        self.shook: float | None = None
         self.wrote: float | None = None

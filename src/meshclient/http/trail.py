@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _CONNECTS = frozenset({"connection.connect_tcp.started", "connection.connect_unix_socket.started"})
 _WRITES = frozenset({"http11.send_request_headers.started", "http2.send_request_headers.started"})
-_MARKS = _CONNECTS | _WRITES
+# Ours: a fault is put in the way of the attempt on purpose, which is told in words.
+INJECTED = "meshclient.injected"
+_MARKS = _CONNECTS | _WRITES | {INJECTED}
 
 
 def traced(request: httpx.Request) -> object:
@@ -43,14 +45,16 @@ class Trail:
         began: when it left our own connection pool, to connect or to write; None while it had not.
         wrote: when its head began to be written; None while nothing was.
         rein: by which another thread ends it, or None.
+        injected: the fault that was put in its way on purpose, in words; empty for none.
     """
 
-    __slots__ = ("_clock", "began", "connected", "onward", "rein", "wrote")
+    __slots__ = ("_clock", "began", "connected", "injected", "onward", "rein", "wrote")
 
     def __init__(self, clock: Callable[[], float], onward: Trace | None) -> None:
         self._clock = clock
         self.onward = onward
         self.connected = False
+        self.injected = ""
         self.rein: Rein | None = None
         self.began: float | None = None
         self.wrote: float | None = None
@@ -58,14 +62,14 @@ class Trail:
     def trace(self, event: str, info: Mapping[str, object]) -> None:
         """For ``extensions["trace"]`` of a synchronous request."""
         if event in _MARKS:
-            self._mark(event)
+            self._mark(event, info)
         if self.onward is not None:
             self.onward(event, info)
 
     async def async_trace(self, event: str, info: Mapping[str, object]) -> None:
         """For ``extensions["trace"]`` of an asynchronous request."""
         if event in _MARKS:
-            self._mark(event)
+            self._mark(event, info)
         if self.onward is not None:
             told: Awaitable[object] = self.onward(event, info)  # type: ignore[assignment]
             await told
@@ -78,7 +82,10 @@ class Trail:
         """Seconds since its head began to be written; 0 when nothing was."""
         return 0.0 if self.wrote is None else self._clock() - self.wrote
 
-    def _mark(self, event: str) -> None:
+    def _mark(self, event: str, info: Mapping[str, object]) -> None:
+        if event == INJECTED:
+            self.injected = str(info["fault"])
+            return
         now = self._clock()
         if self.began is None:
             self.began = now

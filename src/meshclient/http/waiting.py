@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from contextlib import nullcontext, suppress
+from contextvars import ContextVar
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ _UNLIMITED: AbstractContextManager[object] = nullcontext()
 # Seconds by which the limits that lie in the sockets exceed the one around them, so that this one strikes first: it
 # knows whether the loop stood still.
 SLACK = 1.0
+# Told of pauses instead of waiting for them: for tests (`meshclient.testing.waits`).
+SKIPS: ContextVar[Callable[[float], None] | None] = ContextVar("meshclient_skips", default=None)
 
 
 def async_limit(seconds: float, grace: float, stood: float) -> AbstractAsyncContextManager[object]:
@@ -104,8 +107,10 @@ def turn(place: Turn, seconds: float) -> bool:
     return came.wait(None if seconds == inf else seconds) or place.came
 
 
-async def async_pause(seconds: float) -> None:
-    """Wait."""
+async def async_pause(seconds: float, clock: Callable[[], float] | None = None) -> None:
+    """Wait; where `clock` is one that tests advance (it has a method `skip`), let it pass the time."""
+    if _skipped(seconds, clock):
+        seconds = 0.0
     if async_runs():
         await asyncio.sleep(seconds)
         return
@@ -114,9 +119,24 @@ async def async_pause(seconds: float) -> None:
     await foreign.pause(seconds)
 
 
-def pause(seconds: float) -> None:
-    """Wait."""
-    time.sleep(seconds)
+def pause(seconds: float, clock: Callable[[], float] | None = None) -> None:
+    """As `async_pause`."""
+    if not _skipped(seconds, clock):
+        time.sleep(seconds)
+
+
+def passed(seconds: float, clock: Callable[[], float]) -> None:
+    """So long was waited in vain; a clock that tests advance does not know of it by itself."""
+    skip: Callable[[float], None] | None = getattr(clock, "skip", None)
+    if skip is not None:
+        skip(seconds)
+
+
+def _skipped(seconds: float, clock: Callable[[], float] | None) -> bool:
+    skip: Callable[[float], None] | None = SKIPS.get() or getattr(clock, "skip", None)
+    if skip is not None and seconds > 0:
+        skip(seconds)
+    return skip is not None
 
 
 async def async_new_list(service: MeshService, stale: Snapshot, seconds: float) -> bool:

@@ -132,6 +132,11 @@ class Branches:
                 return Course(choice, target)
             absent = (*absent, choice.variant)
 
+    @property
+    def parts(self) -> tuple[MeshService, ...]:
+        """Those that have been called."""
+        return tuple(self._parts.values())
+
     def target(self, services: Services, name: str) -> MeshService:
         """The running state behind a variant, or behind a service where no variant is called so."""
         variant = self._config.variants.get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import random
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import finalize, ref
 
 from meshclient.config.loaded import load
-from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, BackgroundWatch
+from meshclient.discovery.runtime.background import BackgroundWatch
 from meshclient.discovery.runtime.on_demand import OnDemandWatch
 from meshclient.discovery.schemes import open_resolver
 from meshclient.discovery.state_folder import StateFolder
@@ -24,7 +23,9 @@ from meshclient.errors import ConfigError, ResolverUnavailable
 from meshclient.mesh import policies
 from meshclient.mesh.balancers import find_balancer
 from meshclient.mesh.branches import Branches
+from meshclient.mesh.closable import Closable
 from meshclient.mesh.injections import injection
+from meshclient.mesh.inspection import Inspection
 from meshclient.mesh.naming import Naming
 from meshclient.mesh.observers import Observers
 from meshclient.mesh.registering import open_lease, own_registration
@@ -40,8 +41,7 @@ from meshclient.telemetry.discovery_metrics import DiscoveryMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self, Unpack
+    from typing import Unpack
 
     from pybreaker import CircuitBreakerListener
 
@@ -60,11 +60,12 @@ if TYPE_CHECKING:
     from meshclient.rpc._async.channel import AsyncChannel
     from meshclient.rpc._sync.channel import Channel
     from meshclient.rpc.arguments import CallArguments
+    from meshclient.sidecar.in_process import InProcess
 
 _LOG = logging.getLogger("meshclient")
 
 
-class Mesh:
+class Mesh(Closable):
     """Services by name: resolved, balanced, and remembered across calls.
 
     Environment variables (``MESHCLIENT_...``) complete what is given here; a configuration file is read by
@@ -183,7 +184,8 @@ class Mesh:
         self._rng: Chance = random
         # A mesh that is dropped without close() must not be watched for ever.
         self._circuits: list[Circuits] = []
-        self._finalizer = finalize(self, _stop, self._roster.services, self._circuits)
+        self._inspection = Inspection(config)
+        self._finalizer = finalize(self, _stop, self._roster.services, self._circuits, self._inspection)
 
     @property
     def idle(self) -> bool:
@@ -307,42 +309,22 @@ class Mesh:
 
         return Channel(self, service, headers=headers, codec=codec, **options)
 
-    def close(self) -> None:
-        """Stop watching; returns within about a second. Calls that follow begin anew."""
-        services = self._forget()
-        end = time.monotonic() + CLOSE_TIMEOUT
-        for service in services:
-            service.watch.close(max(0.0, end - time.monotonic()))
+    def serve_admin(self, address: str, *, token: str | None = None, host_names: Sequence[str] = ()) -> InProcess:
+        """Have this process looked at while it runs: by ``meshclient top``, a browser or curl; see docs/admin.md.
 
-    async def aclose(self) -> None:
-        """As `close`, without blocking the caller's event loop."""
-        services = self._forget()
+        It lasts until it is closed (``with`` and ``async with`` do that), or the end of the mesh or the process, and
+        runs on the discovery thread. A forked child has its own, beside a Unix socket at ``mesh.4711.sock``.
 
-        async def end() -> None:
-            await asyncio.gather(*(service.watch.aclose() for service in services))
+        Args:
+            address: ``unix:run/mesh.sock``, for this user only, in which ``{pid}`` is the process's number; or
+                ``127.0.0.1:7190``.
+            token: what callers have to show, by default that of ``admin_token_file``; needed where other machines
+                reach the address.
+            host_names: names by which browsers may call it, beside ``localhost`` and IP addresses.
 
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises
-            await end()
-        elif services:
-            from meshclient.discovery.runtime.foreign import hosted
-
-            await hosted(end)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        Raises ConfigError for what is no address, one that another process has, and one that needs a token.
+        """
+        return self._inspection.serve(self, address, token, host_names)
 
     def _circuit(self, service: str, rule: CircuitRule, store: str) -> Circuit:
         return self.circuits.circuit(service, rule, store)
@@ -364,6 +346,7 @@ class Mesh:
         return self._circuits[0]
 
     def _forget(self) -> list[MeshService]:
+        self._inspection.stop()
         for circuits in self._circuits:
             circuits.stop()
         services = self._roster.clear()
@@ -374,6 +357,7 @@ class Mesh:
 
     def _build(self, name: ServiceName, rested: Ready | None) -> MeshService:
         begin_to_tell(self.emf, self.config)
+        self._inspection.begin(self)
         config = self.config.service(name)
         if config.endpoints or self._resolver is None:
             resolver: Resolver = StaticResolver.of({name.value: config.endpoints}, source="configuration")
@@ -443,7 +427,8 @@ class Mesh:
         )
 
 
-def _stop(services: dict[str, MeshService], circuits: list[Circuits]) -> None:
+def _stop(services: dict[str, MeshService], circuits: list[Circuits], inspection: Inspection) -> None:
+    inspection.stop()
     for each in circuits:
         each.stop()
     for service in services.values():

@@ -231,6 +231,16 @@ class MeshService:
             # Replaced as a whole: the thread of the watch reads it at any time.
             self._followers = (*(known for known in self._followers if known() is not None), ref(follower))
 
+    def inject(self, injection: Injection | None) -> None:
+        """From the next attempt on these faults are met, by its variants too, or none."""
+        self.injection = injection
+        for part in self.branches.parts if self.branches is not None else ():
+            part.inject(injection)
+        for known in self._followers:
+            if (follower := known()) is not None:
+                # Whether a call may take the short road depends on it.
+                follower.follow((), ())
+
     def unreached(self) -> None:
         """Let the resolver know that the list may be out of date; it is told once a second at most."""
         self.watch.refresh()

@@ -124,6 +124,7 @@ class Outcome:
         status: HTTP status where a response head arrived.
         retry_after: seconds the server asked to wait, from ``Retry-After``.
         detail: words for a person: the error's text.
+        injected: which fault was put in its way on purpose, in words; empty for none.
 
     Attributes:
         verdict: what follows from it.
@@ -133,6 +134,7 @@ class Outcome:
     status: int | None = None
     retry_after: float | None = None
     detail: str = ""
+    injected: str = ""
     verdict: Verdict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ class AttemptReport:
             "outcome": str(self.outcome.kind),
             "status": self.outcome.status,
             "sent": str(self.outcome.verdict.sent),
-            "detail": self.outcome.detail or None,
+            "detail": self.outcome.detail or self.outcome.injected or None,
             "started_seconds": self.started,
             "duration_seconds": self.duration,
             "probe": self.probe,
@@ -97,6 +97,11 @@ class CallReport:
     def zone(self) -> str | None:
         """The zone of that endpoint."""
         return self.endpoint.zone or None if self.endpoint else None
+
+    @property
+    def injected(self) -> tuple[str, ...]:
+        """The faults that were put in its way on purpose, in words; empty where everything was real."""
+        return tuple(attempt.outcome.injected for attempt in self.attempts if attempt.outcome.injected)
 
     @property
     def retries(self) -> int:

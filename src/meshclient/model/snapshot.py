@@ -7,13 +7,29 @@ here is the list, there is none, and cannot tell. A resolver yields them without
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meshclient.model.endpoint import Endpoint
+
+
+class LeftOut(NamedTuple):
+    """A record that a registry has and that its answer does not list, for whoever asks why.
+
+    Args:
+        label: the instance's id, or its place among the records.
+        reason: ``critical``, ``draining``, ``no_weight`` or ``malformed``.
+        detail: the same in words for a person, with what the registry says.
+        endpoint: where it would be, as far as that is known.
+    """
+
+    label: str
+    reason: str
+    detail: str
+    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,8 @@ class Ready:
         ttl: seconds after which the source wants to be asked again, or None where it does not say.
         at: seconds on the runtime's monotonic clock when this was last confirmed.
         version: grows by one with each change seen in this process.
+        left_out: what the registry has beside, where its resolver tells; two answers that differ in nothing else are
+            the same.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -53,6 +71,7 @@ class Ready:
     ttl: float | None = None
     at: float = 0.0
     version: int = 0
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False, repr=False)
     state: ClassVar[str] = "ready"
 
     def __post_init__(self) -> None:
@@ -68,6 +87,7 @@ class Empty:
     Args:
         exists: whether the registry knows the service at all.
         last: the list before it became empty; calls may be held on it while one of its endpoints still answers.
+        left_out: as of `Ready`.
     """
 
     exists: bool = True
@@ -76,6 +96,7 @@ class Empty:
     last: Ready | None = None
     at: float = 0.0
     version: int = 0
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False, repr=False)
     state: ClassVar[str] = "empty"
 
     @property
@@ -111,7 +132,12 @@ Snapshot = Pending | Ready | Empty | Failed
 
 
 def listing(
-    endpoints: Iterable[Endpoint], *, source: str, exists: bool = True, ttl: float | None = None
+    endpoints: Iterable[Endpoint],
+    *,
+    source: str,
+    exists: bool = True,
+    ttl: float | None = None,
+    left_out: Iterable[LeftOut] = (),
 ) -> Ready | Empty:
     """The answer made of `endpoints`: Ready, sorted and without duplicates, or Empty when there are none.
 
@@ -121,6 +147,6 @@ def listing(
     for endpoint in endpoints:
         unique.setdefault(endpoint.key, endpoint)
     if not unique:
-        return Empty(exists=exists, source=source, ttl=ttl)
+        return Empty(exists=exists, source=source, ttl=ttl, left_out=tuple(left_out))
     ordered = sorted(unique.values(), key=lambda e: (e.priority, e.zone, e.host, e.port, e.scheme, e.id))
-    return Ready(tuple(ordered), source=source, ttl=ttl)
+    return Ready(tuple(ordered), source=source, ttl=ttl, left_out=tuple(left_out))

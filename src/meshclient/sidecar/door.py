@@ -101,7 +101,7 @@ class Door:
         self.sockets.clear()
         if self.made is not None and not keep_file:
             with suppress(OSError):
-                if _identity(self.wanted.path) == self.made:
+                if identity(self.wanted.path) == self.made:
                     Path(self.wanted.path).unlink()
 
 
@@ -145,12 +145,12 @@ def _bound(family: int, address: object) -> socket.socket:
 
 
 def _unix(name: str, wanted: Listening) -> Door:
-    _clear(wanted.path)
+    clear_socket(wanted.path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Its mode is what the umask leaves of 0777: with the usual 022 only the owner may connect, with 007 the group.
         sock.bind(wanted.path)
-        made = _identity(wanted.path)
+        made = identity(wanted.path)
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except BaseException:
@@ -159,7 +159,7 @@ def _unix(name: str, wanted: Listening) -> Door:
     return Door(name, wanted, [sock], made)
 
 
-def _clear(path: str) -> None:
+def clear_socket(path: str) -> None:
     """Remove the socket of a process that has gone. Raises OSError where one listens, or a file of another kind is."""
     try:
         facts = os.lstat(path)
@@ -180,7 +180,8 @@ def _clear(path: str) -> None:
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
-def _identity(path: str) -> tuple[int, int]:
+def identity(path: str) -> tuple[int, int]:
+    """Device and number of a file, which another one in its place does not have. Raises OSError."""
     facts = os.lstat(path)
     return facts.st_dev, facts.st_ino
 

@@ -24,13 +24,15 @@ _NONE = SidecarConfig()
 def mesh_of(loaded: Loaded, resolver: Resolver | None = None) -> Mesh:
     """The mesh, with `resolver` in place of the configured one. Raises ConfigError and PluginError."""
     mesh = Mesh.__new__(Mesh)
-    mesh._begin(loaded, resolver, ())  # noqa: SLF001 - Mesh reads files itself, and this one has been read
+    # The sidecar has administration of its own.
+    alone = replace(loaded, config=replace(loaded.config, admin=""))
+    mesh._begin(alone, resolver, ())  # noqa: SLF001 - Mesh reads files itself, and this one has been read
     return mesh
 
 
 def same_mesh(one: Loaded, other: Loaded) -> bool:
     """Whether one mesh does for both configurations: they differ in what the sidecar alone reads, or not at all."""
-    return replace(one.config, sidecar=_NONE) == replace(other.config, sidecar=_NONE)
+    return replace(one.config, sidecar=_NONE, admin="") == replace(other.config, sidecar=_NONE, admin="")
 
 
 async def warmed(mesh: Mesh, names: Iterable[str], timeout: float = WARM) -> None:

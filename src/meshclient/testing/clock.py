@@ -37,3 +37,7 @@ class ManualClock:
             raise ValueError(msg)
         with self._lock:
             self._now += seconds
+
+    def skip(self, seconds: float) -> None:
+        """In place of a pause of so many seconds: it is over at once, and they have passed."""
+        self.advance(seconds)

@@ -17,6 +17,8 @@ production, so ``response.extensions["mesh"]`` and every error are real too.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,10 +32,14 @@ from meshclient.testing.fake_endpoint import FakeCall, FakeEndpoint, FakeWire, H
 from meshclient.testing.fake_resolver import FakeResolver
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from collections.abc import Callable
+    from typing import Any, Unpack
 
     from meshclient.http.arguments import AsyncClientArguments, ClientArguments
+    from meshclient.mesh import MeshService
+    from meshclient.mesh.circuits import Circuits
     from meshclient.model.events import Observer
+    from meshclient.testing.clock import ManualClock
 
 Instance: TypeAlias = FakeEndpoint | Handler
 
@@ -54,6 +60,9 @@ class FakeMesh(Mesh):
         settings: settings by service name, as `services` for `Mesh`.
         domains: as for `Mesh`.
         observers: as for `Mesh`.
+        seed: of the random numbers that endpoints, jitter and faults are drawn by; the same ones each time.
+        clock: a `ManualClock` for everything that is measured here: latencies, pauses and limits pass on it at once,
+            and nothing really waits. Health checks, hedging and the registry's own pace stay with the machine's.
 
     Attributes:
         calls: everything that was sent, in order, failed attempts included.
@@ -71,7 +80,10 @@ class FakeMesh(Mesh):
         settings: Mapping[str, object] | None = None,
         domains: Sequence[str] = (),
         observers: Sequence[Observer] = (),
+        seed: int | None = None,
+        clock: ManualClock | None = None,
     ) -> None:
+        self.clock: Callable[[], float] = time.monotonic if clock is None else clock
         arguments = {"defaults": _without_pause(defaults or {}), "services": settings or {}, "domains": domains}
         self.calls: list[FakeCall] = []
         self.endpoints: dict[str, tuple[Endpoint, ...]] = {}
@@ -83,8 +95,10 @@ class FakeMesh(Mesh):
             self.endpoints[name] = tuple(Endpoint(f"{name}-{number}.test", 80) for number in range(1, len(fakes) + 1))
             instances += [(name, *pair) for pair in zip(self.endpoints[name], fakes, strict=True)]
         self.registry = FakeResolver(self.endpoints)
-        self._wire = FakeWire(instances, self.calls)
+        self._wire = FakeWire(instances, self.calls, self.clock)
         self._begin(load(environ={}, cwd=Path("/"), arguments=arguments), self.registry, observers)
+        if seed is not None:
+            self._rng = random.Random(seed)
 
     def client(self, **arguments: Unpack[ClientArguments]) -> Client:
         """A client of this mesh.
@@ -99,6 +113,23 @@ class FakeMesh(Mesh):
         """As `client`, asynchronous."""
         arguments["transport"] = self._wire
         return AsyncClient(mesh=self, **arguments)
+
+    def _made(self, *arguments: Any) -> MeshService:  # noqa: ANN401 - handed on
+        service = super()._made(*arguments)
+        service.clock = self.clock
+        return service
+
+    @property
+    def circuits(self) -> Circuits:
+        """As `Mesh.circuits`."""
+        if not self._circuits:
+            from meshclient.mesh.circuits import Circuits
+
+            made = Circuits(
+                clock=self.clock, uniform=self._rng.random, listeners=self._circuit_listeners, tell=self._tell
+            )
+            self._circuits.append(made)
+        return self._circuits[0]
 
 
 def _fake(instance: Instance) -> FakeEndpoint:

@@ -25,7 +25,9 @@ from meshclient.discovery.http_registry.fields import (
     whole,
 )
 from meshclient.model.endpoint import DEFAULT_PORTS, Endpoint, Health
+from meshclient.model.snapshot import LeftOut
 
+MALFORMED = "malformed"
 _ZONE_KEYS = ("zone", "availability_zone")
 _SCHEME_KEYS = ("scheme", "protocol")
 _HEALTH = (Health.PASSING, Health.WARNING, Health.CRITICAL)
@@ -41,12 +43,17 @@ class HealthAnswer:
     Args:
         endpoints: the usable instances, in Consul's order.
         listed: how many records the answer has; 0 means that Consul knows no instance.
-        malformed: one text for each record that cannot be an endpoint.
+        left_out: the others, and why.
     """
 
     endpoints: tuple[Endpoint, ...]
     listed: int
-    malformed: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def malformed(self) -> tuple[str, ...]:
+        """One text for each record that cannot be an endpoint."""
+        return tuple(f"{each.label}: {each.detail}" for each in self.left_out if each.reason == MALFORMED)
 
 
 def decode_health(body: bytes, *, scheme: str = "") -> HealthAnswer:
@@ -57,18 +64,21 @@ def decode_health(body: bytes, *, scheme: str = "") -> HealthAnswer:
     """
     records = _records(body)
     endpoints: list[Endpoint] = []
-    malformed: list[str] = []
+    left_out: list[LeftOut] = []
     for number, record in enumerate(records):
         try:
-            endpoint = _endpoint(table(record, "the record"), scheme)
+            endpoint, why = _endpoint(table(record, "the record"), scheme)
         except ValueError as exc:
-            malformed.append(f"{_label(record, number)}: {exc}")
+            left_out.append(LeftOut(_label(record, number), MALFORMED, str(exc)))
         else:
-            if endpoint is not None:
+            if why is None:
                 endpoints.append(endpoint)
-    if malformed and len(malformed) == len(records):
-        raise PayloadError(f"none of its {len(records)} records is an endpoint; the first is {malformed[0]}")
-    return HealthAnswer(tuple(endpoints), len(records), tuple(malformed))
+            else:
+                left_out.append(LeftOut(_label(record, number), why[0], why[1], endpoint))
+    answer = HealthAnswer(tuple(endpoints), len(records), tuple(left_out))
+    if answer.malformed and len(answer.malformed) == len(records):
+        raise PayloadError(f"none of its {len(records)} records is an endpoint; the first is {answer.malformed[0]}")
+    return answer
 
 
 def _records(body: bytes) -> list[object]:
@@ -78,13 +88,13 @@ def _records(body: bytes) -> list[object]:
     return found
 
 
-def _endpoint(record: Mapping[str, object], scheme: str) -> Endpoint | None:
-    """The endpoint of a record, or None where it is not to be used."""
+def _endpoint(record: Mapping[str, object], scheme: str) -> tuple[Endpoint, tuple[str, str] | None]:
+    """The endpoint of a record, and why it is not to be used, in a word and in words, or None."""
     service = table(record.get("Service"), "Service")
     node = table(record.get("Node"), "Node", optional=True)
     tags = tuple(text(tag, "a tag") for tag in array(service.get("Tags"), "Tags"))
     meta = texts(service.get("Meta"), "Service.Meta")
-    health = _health(record.get("Checks"))
+    health, failing = _health(record.get("Checks"))
     share = _weight(service.get("Weights"), health)
     endpoint = Endpoint(
         host=text(service.get("Address"), "Service.Address") or text(node.get("Address"), "Node.Address"),
@@ -97,21 +107,27 @@ def _endpoint(record: Mapping[str, object], scheme: str) -> Endpoint | None:
         metadata=meta,
         health=health,
     )
-    return endpoint if endpoint.usable and share else None
+    if health is Health.DRAINING:
+        return endpoint, ("draining", f"it is in maintenance ({failing})")
+    if health is Health.CRITICAL:
+        return endpoint, ("critical", f"its check {failing} is critical")
+    return endpoint, None if share else ("no_weight", f"Consul gives it the weight 0 while it is {health}")
 
 
-def _health(value: object) -> Health:
-    """The worst of all checks; no check at all is passing, as in Consul itself."""
-    worst = 0
+def _health(value: object) -> tuple[Health, str]:
+    """The worst of all checks, and which that is; no check at all is passing, as in Consul itself."""
+    worst, named = 0, ""
     for item in array(value, "Checks"):
         check = table(item, "a check")
         status = text(check.get("Status"), "a check's Status")
-        if text(check.get("CheckID"), "a check's CheckID").startswith(_MAINTENANCE):
-            return Health.DRAINING
+        label = text(check.get("CheckID"), "a check's CheckID")
+        if label.startswith(_MAINTENANCE):
+            return Health.DRAINING, label[:EXCERPT]
         if status not in _SEVERITY:
             raise PayloadError(f"its check has the unknown status {status[:EXCERPT]!r}")
-        worst = max(worst, _SEVERITY[status])
-    return _HEALTH[worst]
+        if _SEVERITY[status] > worst:
+            worst, named = _SEVERITY[status], repr(label[:EXCERPT])
+    return _HEALTH[worst], named
 
 
 def _weight(value: object, health: Health) -> float:

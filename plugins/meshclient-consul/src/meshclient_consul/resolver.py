@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.http_registry.complaints import Complaints
-from meshclient.discovery.http_registry.fields import PayloadError
+from meshclient.discovery.http_registry.fields import PayloadError, document
 from meshclient.model.snapshot import Empty, listing
 from meshclient_consul.blocking import Cursor, Pace
 from meshclient_consul.connection import Connection, Request
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from meshclient.model.endpoint import Endpoint
     from meshclient.model.service import ServiceName
     from meshclient.model.snapshot import Ready
+
+_CATALOGUE = Purpose("the list of services", "service:read on every service that is to be listed")
 
 
 class ConsulResolver:
@@ -77,6 +79,28 @@ class ConsulResolver:
                 idle, said = answer == said, answer
                 yield answer
 
+    async def names(self) -> list[str]:
+        """The services of the datacenter that the token may see, from the first server that answers.
+
+        Raises ConsulError where none does, and ConsulDenied where the access rules refuse the question.
+        """
+        request = Request("GET", "/v1/catalog/services", _CATALOGUE, self._options.query)
+        failures: list[ConsulError] = []
+        async with self._connection.open() as client:
+            for server in self._options.servers:
+                try:
+                    response = await self._connection.send(client, server, request)
+                    if response.status_code != 200:
+                        raise self._connection.error(response, server, request)
+                    return list(document(response.content))
+                except ConsulDenied:
+                    raise
+                except ConsulError as exc:
+                    failures.append(exc)
+                except PayloadError as exc:
+                    failures.append(payload_error(server.authority, f"{server.url}{request.path}", _CATALOGUE, exc))
+        raise exhausted(_CATALOGUE, failures)
+
     async def _answer(
         self, client: httpx.AsyncClient, name: ServiceName, cursor: Cursor, place: int
     ) -> tuple[Ready | Empty, Cursor, int]:
@@ -117,7 +141,7 @@ class ConsulResolver:
             exists = bool(everything.listed)
         self._complaints.left_out(name, answer.malformed, answer.listed)
         return (
-            listing(answer.endpoints, source=self.source, exists=exists),
+            listing(answer.endpoints, source=self.source, exists=exists, left_out=answer.left_out),
             cursor.advance(headers.get("X-Consul-Index")),
         )
 

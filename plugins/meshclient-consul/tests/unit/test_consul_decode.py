@@ -148,3 +148,23 @@ def test_a_malformed_record_is_reported_beside_the_others(broken: dict[str, Any]
 def test_a_malformed_answer_says_in_what_way(body: bytes, problem: str) -> None:
     with pytest.raises(PayloadError, match=problem):
         decode_health(body)
+
+
+def test_what_is_left_out_is_told_with_the_reason() -> None:
+    records = [
+        record(ID="good"),
+        record(ID="bad", checks=[check("passing"), check("critical", "web")]),
+        record(ID="out", checks=[check("critical", "_service_maintenance:out")]),
+        record(ID="idle", Weights={"Passing": 0, "Warning": 1}),
+        record(ID="none", Port=0),
+    ]
+    answer = decode_health(json.dumps(records).encode())
+    assert [endpoint.id for endpoint in answer.endpoints] == ["good"]
+    assert [(each.label, each.reason, each.detail) for each in answer.left_out[:3]] == [
+        ("'bad'", "critical", "its check 'web' is critical"),
+        ("'out'", "draining", "it is in maintenance (_service_maintenance:out)"),
+        ("'idle'", "no_weight", "Consul gives it the weight 0 while it is passing"),
+    ]
+    assert [each.endpoint and each.endpoint.id for each in answer.left_out] == ["bad", "out", "idle", None]
+    assert answer.left_out[3].reason == "malformed"
+    assert len(answer.malformed) == 1

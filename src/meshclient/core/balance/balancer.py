@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from meshclient.core.balance.node import Key
     from meshclient.core.balance.picker import Picker, Uniform
+    from meshclient.core.balance.rotation import Rotation
     from meshclient.core.outlier import Outlier
     from meshclient.core.shadow import Shadow
     from meshclient.model.endpoint import Endpoint
@@ -238,6 +239,11 @@ class Balancer(Calm, Choosing):
         """Whether the latest attempt to every endpoint, those that drain aside, failed: nothing answers any more."""
         failing = self._failing
         return all(key in failing or node.endpoint.health is Health.DRAINING for key, node in self._nodes.items())
+
+    @property
+    def rotation(self) -> Rotation:
+        """Who takes part in picking, and by which shares, as of the latest change."""
+        return self._rotation
 
     @property
     def panic(self) -> bool:

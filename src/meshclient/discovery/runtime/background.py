@@ -21,6 +21,8 @@ from meshclient.discovery.runtime.alarm import Alarm
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import background, fork_safe_lock
 from meshclient.discovery.runtime.saving import Saving
+from meshclient.discovery.runtime.waking import CLOSE_TIMEOUT as CLOSE_TIMEOUT  # noqa: PLC0414 - known from here
+from meshclient.discovery.runtime.waking import wake as wake  # noqa: PLC0414 - known from here
 from meshclient.discovery.state_folder import Found
 from meshclient.discovery.supervision import supervise_all
 from meshclient.discovery.transition import advance
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     Changed = Callable[[Snapshot, Ready | Empty | Failed], None]
 
-CLOSE_TIMEOUT = 1.0
 CLOSED = "the mesh was closed"
 RELEASED = "its list was released, since nothing had called it for long; ask the mesh for the service again"
 # Seconds that a first failure waits for the disk before it is shown.
@@ -286,9 +287,3 @@ async def _read(file: StateFile) -> Found:
     except RuntimeError as exc:
         # The process may have no more threads.
         return Found(why=f"the list on disk could not be read: {exc}")
-
-
-def wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    """Set `event` of another thread's `loop`; a loop that is closed, even at this moment, has nobody waiting."""
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(event.set)

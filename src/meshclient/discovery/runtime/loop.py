@@ -62,6 +62,11 @@ class BackgroundLoop:
         with _registry:
             _LOOPS.add(self)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any job runs."""
+        return bool(self._jobs)
+
     def run(self, begin: Callable[[], Coroutine[object, object, None]], *, survives_fork: bool = True) -> Job:
         """Begin a job; returns at once, from any thread."""
         job = Job(begin, survives_fork=survives_fork)

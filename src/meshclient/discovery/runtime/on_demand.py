@@ -23,11 +23,11 @@ from meshclient.discovery.confluence import Confluence, remarks
 from meshclient.discovery.hint import HINT_GAP, hint
 from meshclient.discovery.resolver import TTL_FLOOR
 from meshclient.discovery.restoring import SILENCE, restored, wants_stored
-from meshclient.discovery.runtime.background import CLOSE_TIMEOUT, wake
 from meshclient.discovery.runtime.blocking import off_loop
 from meshclient.discovery.runtime.loop import fork_safe_lock
 from meshclient.discovery.runtime.question import Question
 from meshclient.discovery.runtime.saving import pause
+from meshclient.discovery.runtime.waking import CLOSE_TIMEOUT, wake
 from meshclient.discovery.supervision import describe
 from meshclient.discovery.upkeep import NO_UPKEEP
 from meshclient.model.snapshot import Failed, Pending

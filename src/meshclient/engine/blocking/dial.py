@@ -21,6 +21,7 @@ from meshclient.discovery.runtime.aside import ASIDE
 from meshclient.engine.complaints import late_connection, unconnected
 
 if TYPE_CHECKING:
+    from meshclient.engine.marks import Marks
     from meshclient.engine.target import Target
 
     # Family and address of one socket.
@@ -34,12 +35,13 @@ _PAUSE = 0.005
 _FOREVER = 1 << 30
 
 
-def dial(target: Target, until: float) -> socket.socket:
+def dial(target: Target, until: float, marks: Marks | None = None) -> socket.socket:
     """A connected socket, that blocks; with `target.tls` one on which the handshake is done.
 
     Args:
         target: where to.
         until: on `time.monotonic`.
+        marks: what is told when the handshake begins.
 
     Raises ConnectFailed, TlsFailed, ConnectTimeout.
     """
@@ -49,6 +51,8 @@ def dial(target: Target, until: float) -> socket.socket:
     # ssl is loaded only where it is used.
     from meshclient.engine.blocking.handshake import shake_hands
 
+    if marks is not None:
+        marks.shook = time.monotonic()
     return shake_hands(sock, target, target.tls, until)
 
 

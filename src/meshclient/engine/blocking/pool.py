@@ -104,7 +104,7 @@ class Pool:
         seconds = min(connect, end - now)
         if seconds <= 0.0:
             raise late_connection(self.target, "no time was left")
-        sock = dial(self.target, time.monotonic() + seconds)
+        sock = dial(self.target, time.monotonic() + seconds, marks)
         connection = Connection(self, sock, epoch, slot, self._engine)
         connection.marks = marks
         return connection

@@ -133,6 +133,7 @@ class AsyncLane:
 
     def follow(self, removed: Collection[Endpoint], added: Collection[Endpoint]) -> None:
         """The list is another: connections to endpoints that are gone end, idle ones at once. From any thread."""
+        self.plain = is_plain(self.service)
         if removed:
             # Dropped first, so that no call finds a pool that has been retired.
             self._here = (None, {})

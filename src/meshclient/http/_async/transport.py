@@ -134,7 +134,7 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
         injection = service.injection
         if injection is None:
             return way
-        return AsyncRoutedWire(AsyncInjectingTransport(way.transport, injection, service.uniform))
+        return AsyncRoutedWire(AsyncInjectingTransport(way.transport, injection, service.uniform, service))
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()

@@ -26,7 +26,7 @@ from meshclient.http.race import Race
 from meshclient.http.routing import logical_location
 from meshclient.http.told import telling_of
 from meshclient.http.trail import Trail
-from meshclient.http.waiting import new_list, pause, runs, turn
+from meshclient.http.waiting import new_list, passed, pause, runs, turn
 from meshclient.mesh.naming import SCHEME
 from meshclient.model.deadline import Deadline
 from meshclient.model.outcome import CANCELLED
@@ -205,11 +205,15 @@ class Driver:
         """Wait with nothing in flight."""
         if command.stale is not None:
             changed = new_list(self._service, command.stale, command.timeout)
-            return SnapshotChanged() if changed else TimerFired()
+            return SnapshotChanged() if changed else self._timer_fired(command)
         if command.turn is not None:
-            return TurnCame() if turn(command.turn, command.timeout) else TimerFired()
+            return TurnCame() if turn(command.turn, command.timeout) else self._timer_fired(command)
         self._forget_response()
-        pause(command.timeout)
+        pause(command.timeout, self._service.clock)
+        return TimerFired()
+
+    def _timer_fired(self, command: Wait) -> TimerFired:
+        passed(command.timeout, self._service.clock)
         return TimerFired()
 
     def _take(self, attempt: Attempt, landing: Landing) -> Finished:
@@ -242,7 +246,9 @@ class Driver:
 
     def _report(self) -> CallReport:
         left = None if self._options.deadline is None else self.time_left()
-        return CallReport(self._service.name, tuple(self._call.reports), self._service.snapshot_report(), left)
+        reports = tuple(self._call.reports)
+        hedged = any(report.hedge for report in reports)
+        return CallReport(self._service.name, reports, self._service.snapshot_report(), left, hedged)
 
     # For the response body, which outlives `run`.
 

@@ -24,7 +24,8 @@ def acquired(pool: Pool, timeouts: Mapping[str, float | None], trail: Trail) -> 
     Args:
         pool: where from.
         timeouts: seconds by httpx's names, of which "connect" and "pool" count.
-        trail: is told how far it came. Its `onward` hears of connecting when that begins, or the wait for a free one.
+        trail: is told how far it came. Its `onward` hears of connecting when that begins, or the wait for a free one;
+            and when it is over, in `began`, `opened` and `shook`, what `Marks` has of it.
     """
     marks, target = Marks(), pool.target
     _tell(trail, "connect_tcp.started", host=target.host, port=target.port)
@@ -32,12 +33,12 @@ def acquired(pool: Pool, timeouts: Mapping[str, float | None], trail: Trail) -> 
         until = monotonic() + seconds(timeouts, "pool")
         connection = pool.acquire(until, seconds(timeouts, "connect"), marks)
     except BaseException as error:
-        _tell(trail, "connect_tcp.failed", exception=error)
+        _tell(trail, "connect_tcp.failed", exception=error, **_noted(marks))
         raise
     finally:
         trail.began, trail.connected = marks.began, marks.connected
     try:
-        _tell(trail, "connect_tcp.complete", return_value=ConnectionInfo(connection))
+        _tell(trail, "connect_tcp.complete", return_value=ConnectionInfo(connection), **_noted(marks))
         if target.tls is not None:
             # The engine does both in one.
             _tell(trail, "start_tls.started", server_hostname=target.server_name)
@@ -46,6 +47,11 @@ def acquired(pool: Pool, timeouts: Mapping[str, float | None], trail: Trail) -> 
         connection.abandon(f"its exchange ended in {type(error).__name__}")
         raise
     return connection
+
+
+def _noted(marks: Marks) -> dict[str, object]:
+    """In words of our own, which httpcore does not have."""
+    return {"began": marks.began, "opened": marks.connected, "shook": marks.shook}
 
 
 def _tell(trail: Trail, event: str, **info: object) -> None:

@@ -135,7 +135,7 @@ class MeshTransport(httpx.BaseTransport):
         injection = service.injection
         if injection is None:
             return way
-        return RoutedWire(InjectingTransport(way.transport, injection, service.uniform))
+        return RoutedWire(InjectingTransport(way.transport, injection, service.uniform, service))
 
     def __enter__(self) -> Self:
         self._wire.__enter__()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
@@ -133,6 +134,12 @@ class Connection(asyncio.Protocol):
         """End it, whatever is under way."""
         if self._transport is not None:
             self._transport.abort()
+
+    def forsake(self, nowhere: int) -> None:
+        """In a forked child: have this side of it lead `nowhere`, a descriptor, so that it can end on its parent's."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            os.dup2(nowhere, sock.fileno(), inheritable=False)
 
     def _answer(self, request: Request, *, alone: bool) -> None:
         keep = request.keep and alone

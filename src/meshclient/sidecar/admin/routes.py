@@ -135,7 +135,7 @@ class Routes:
 
     def _stats(self, request: Request) -> Reply:
         del request
-        return document("stats", self._view.stats())
+        return document("stats", {**self._view.stats(), "services": self._sight.services()})
 
     def _config(self, request: Request) -> Reply:
         del request

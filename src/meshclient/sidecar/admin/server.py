@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,20 @@ class Admin:
             await asyncio.sleep(0)
         for server in servers:
             await server.wait_closed()
+
+    def bereave(self) -> None:
+        """In a forked child: let go of connections that its parent goes on with.
+
+        Their descriptors are pointed elsewhere rather than closed: objects of the parent's loop that are never used
+        again keep the numbers, which must not become those of another file.
+        """
+        self.broadcast.stop()
+        connections, self.connections = self.connections, set()
+        self._servers = []
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for connection in list(connections):
+            connection.forsake(nowhere)
+        os.close(nowhere)
 
     def _tcp(self) -> Connection:
         return Connection(self, local=False)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOKS = 60.0
 # Seconds of answers that quantiles are of.
 RECENT = 30.0
+# What is counted of a service as a whole.
+_TOLD = ("calls", "errors", "retries", "hedges")
 
 Document = dict[str, object]
 
@@ -47,6 +49,7 @@ class _Seen:
     one: Running
     parts: tuple[EndpointStatus, ...]
     entries: Mapping[Key, Entry]
+    counters: Mapping[Hashable, int]
 
 
 class Sight:
@@ -107,8 +110,9 @@ class Sight:
             now = service.clock()
             parts = service.balancer.status(now)
             entries = balance_sheet.entries(service.balancer, now - RECENT)
-            seen.append(_Seen(one, parts, entries))
-            counters |= self._counted(one, {key: entry.attempts for key, entry in entries.items()})
+            own = self._counted(one, {key: entry.attempts for key, entry in entries.items()})
+            seen.append(_Seen(one, parts, entries, own))
+            counters |= own
         now = self._clock()
         self._rates.look(now, counters)
         seconds, grown = self._rates.growth(now, counters) or (0.0, {})
@@ -116,18 +120,28 @@ class Sight:
 
     def _counted(self, one: Running, attempts: Mapping[Key, int]) -> dict[Hashable, int]:
         found: dict[Hashable, int] = {(one.name, key): count for key, count in attempts.items()}
-        calls, errors = (self._calls(one.name) or _calls(one.service.meter)) if one.whole else (0, 0)
-        return found | {(one.name, "calls"): calls, (one.name, "errors"): errors}
+        told: Mapping[str, int] = {}
+        if one.whole:
+            elsewhere = self._calls(one.name)
+            told = (
+                _told(one.service.meter)
+                if elsewhere is None
+                else dict(zip(("calls", "errors"), elsewhere, strict=True))
+            )
+        return found | {(one.name, what): told.get(what, 0) for what in _TOLD}
 
 
-def _calls(meter: CallMeter | None) -> tuple[int, int]:
+def _told(meter: CallMeter | None) -> dict[str, int]:
+    """How many calls there were, and what became of them and what they took."""
     if meter is None:
-        return 0, 0
-    calls = errors = 0
-    for series, values in meter.read().calls.items():
-        calls += values.count
-        errors += values.count if series.error else 0
-    return calls, errors
+        return {}
+    reading = meter.read()
+    return {
+        "calls": sum(values.count for values in reading.calls.values()),
+        "errors": sum(values.count for series, values in reading.calls.items() if series.error),
+        "retries": round(reading.retried.total),
+        "hedges": round(reading.hedged.total),
+    }
 
 
 def _documents(
@@ -190,11 +204,13 @@ def _documents(
         "circuit": {"kind": circuit.kind, "state": circuit.state, "reason": circuit.reason or None},
         "rps": (calls if one.whole and service.meter else total) / seconds if known else None,
         "error_ratio": grown.get((name, "errors"), 0) / calls if calls else None,
+        "retry_ratio": grown.get((name, "retries"), 0) / calls if calls else None,
         "p50_seconds": quantile(answers, 0.5),
         "p99_seconds": quantile(answers, 0.99),
         "in_flight": sum(part.pending for part in seen.parts),
         "limit": limiter.concurrency if isinstance(limiter, Gate) else None,
         "retry_budget": service.budget.balance(service.clock()),
+        **{what: seen.counters[name, what] if one.whole and service.meter else None for what in _TOLD},
     }, parts
 
 

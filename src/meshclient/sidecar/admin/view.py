@@ -17,6 +17,7 @@ from meshclient.telemetry.providers import release
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from weakref import ref
 
     from meshclient.config.loaded import Loaded
     from meshclient.mesh import Mesh
@@ -114,7 +115,7 @@ class MeshView:
 
     def config(self) -> Loaded:
         """The mesh's."""
-        return self._mesh.loaded
+        return self.mesh.loaded
 
     def interfere(self) -> None:
         """It has."""
@@ -134,7 +135,23 @@ class MeshView:
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """As `View.subscribe`."""
-        return hear(self._mesh, callback)
+        return hear(self.mesh, callback)
+
+
+class WeakView(MeshView):
+    """Of a process whose mesh lives as long as the program wants it to, whoever looks."""
+
+    def __init__(self, mesh: ref[Mesh]) -> None:
+        self._ref = mesh
+        self._began = time.monotonic()
+
+    @property
+    def mesh(self) -> Mesh:
+        """While it lives."""
+        found = self._ref()
+        if found is None:
+            raise ReferenceError("the mesh has gone, and its administration with it")
+        return found
 
 
 def set_loglevel(name: str, level: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ class Report:
         ejected: ids of the instances that were.
         panics: times that a balancer failed open.
         events: all events that observers were told of, by name.
+        latencies: of all calls, failed ones included, the shortest first; seconds.
     """
 
     scenario: str
@@ -69,6 +70,7 @@ class Report:
     ejected: tuple[str, ...]
     panics: int
     events: Mapping[str, int]
+    latencies: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def calls(self) -> int:
@@ -109,6 +111,7 @@ class Report:
             ejected=tuple(sorted(tally.ejected)),
             panics=tally.events["PanicChanged"],
             events=MappingProxyType(dict(sorted(tally.events.items()))),
+            latencies=tuple(sorted(call.latency for call in calls)),
         )
 
     def as_dict(self) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from meshclient.testing.simulate.caller import Caller
 from meshclient.testing.simulate.loop import Loop
@@ -84,9 +84,11 @@ class Run:
         caller.watch.show(stage.listed.values())
         return caller
 
-    def tally(self) -> Tally:
-        """Let it happen, and return what was counted."""
+    def tally(self, tick: Callable[[float], None] | None = None) -> Tally:
+        """Let it happen, and return what was counted; `tick` is told of every second of the run."""
         simulation, timeline, loop = self._simulation, self._timeline, self._loop
+        for second in range(int(simulation.duration) if tick is not None else 0):
+            timeline.at(second, partial(cast("Callable[[float], None]", tick), float(second)))
         for stall in simulation.stalls:
             timeline.at(stall.at, partial(loop.stall, stall.seconds))
         arrivals = Random(f"{self._seed} arrivals")

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from meshclient.testing.simulate.load import DEFAULT_LOAD, Load
 from meshclient.testing.simulate.report import Report
@@ -16,6 +17,9 @@ from meshclient.testing.simulate.run import Run
 from meshclient.testing.simulate.step import Fault
 from meshclient.testing.simulate.tier import Tier
 from meshclient.testing.simulate.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,11 @@ class Simulation:
         tiers = tuple(replace(tier, steps=()) for tier in self.tiers)
         return replace(self, name=f"{self.name} (calm)", tiers=tiers, stalls=())
 
-    def run(self, seed: int) -> Report:
-        """Run it. The same seed gives the same report."""
-        return Report.of(self, seed, Run(self, seed).tally())
+    def run(self, seed: int, tick: Callable[[float], None] | None = None) -> Report:
+        """Run it. The same seed gives the same report.
+
+        Args:
+            seed: of all chance.
+            tick: told of the seconds of the run that have passed, every one of them.
+        """
+        return Report.of(self, seed, Run(self, seed).tally(tick))

@@ -1,0 +1,1 @@
+"""``meshclient call --repeat``: a small load test."""

@@ -1,0 +1,1 @@
+"""The live screen over a running process: ``meshclient top``, with textual."""
