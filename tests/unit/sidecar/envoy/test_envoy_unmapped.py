@@ -71,7 +71,9 @@ def test_services_that_share_it_share_the_line() -> None:
 def test_of_the_listener() -> None:
     settings = SidecarConfig(inbound="127.0.0.1:1", body_timeout=5.0, tunnel_timeout=9.0)
     picture = Picture(settings, {"orders": Served("orders", ServiceConfig(propagators=()))})
-    assert {"sidecar.inbound", "sidecar.forwarded", "sidecar.body_timeout", "sidecar.tunnel_timeout"} <= begins(unmapped(picture))
+    assert {"sidecar.inbound", "sidecar.forwarded", "sidecar.body_timeout", "sidecar.tunnel_timeout"} <= begins(
+        unmapped(picture)
+    )
 
 
 def test_a_throttle_counts_where_somebody_configured_it() -> None:
