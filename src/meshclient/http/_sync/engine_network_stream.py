@@ -27,13 +27,17 @@ class ConnectionInfo:
         connection: that the response came on.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_trailers")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        # Of a response that is whole already its connection is another call's before anybody reads it.
+        self._trailers = connection.trailers if connection.complete else None
 
     def get_extra_info(self, info: str) -> object:
         """What is known by the names "client_addr", "server_addr", "socket" and "ssl_object"; None for the rest."""
+        if info == "trailers" and self._trailers is not None:
+            return self._trailers
         return extra(self._connection, info)
 
 

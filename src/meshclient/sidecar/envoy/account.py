@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from meshclient.sidecar.envoy.admin import EnvoyAdmin
 
 # Seconds between two looks; and by how many times they are longer than a look takes, since Envoy answers beside work.
-LOOK, _SHARE = 1.0, 50.0
+# However long that took: of a busy machine, or an Envoy that did not answer, something has to be known.
+LOOK, _SHARE, _LONGEST = 1.0, 50.0, 10.0
 # What the library counts too.
 _NOTES = {"overloaded": (REJECTION, "overloaded"), "circuit_open": (REJECTION, "circuit_open"), "panic": (PANIC,)}
 _OUT = ("ejected", "probing")
@@ -45,15 +46,23 @@ class Account:
         admin: asks Envoy.
         mesh: the one in use.
         services: names of those that Envoy serves.
+        starts: how often it was started again.
 
     Attributes:
         ledger: what was counted.
     """
 
-    def __init__(self, admin: EnvoyAdmin, mesh: Callable[[], Mesh], services: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        admin: EnvoyAdmin,
+        mesh: Callable[[], Mesh],
+        services: Callable[[], Iterable[str]],
+        starts: Callable[[], int],
+    ) -> None:
         self._admin = admin
         self._mesh = mesh
         self._services = services
+        self._starts = starts
         self._task: asyncio.Task[None] | None = None
         self.ledger = Ledger()
 
@@ -69,8 +78,8 @@ class Account:
 
     async def look(self) -> None:
         """Bring it up to date. Raises httpx.HTTPError."""
-        services = set(self._services())
-        grown = self.ledger.enter(await self._admin.stats(PATTERN), services)
+        services, starts = set(self._services()), self._starts()
+        grown = self.ledger.enter(await self._admin.stats(PATTERN), services, starts)
         mesh = self._mesh()
         for (name, what), count in grown.items():
             if count and what in _NOTES and (meter := mesh.tally.meter(name)) is not None:
@@ -85,7 +94,12 @@ class Account:
             # It may be gone, or very busy.
             with suppress(httpx.HTTPError):
                 await self.look()
-            await asyncio.sleep(max(LOOK, _SHARE * (time.monotonic() - began)))
+            await asyncio.sleep(pause(time.monotonic() - began))
+
+
+def pause(took: float) -> float:
+    """Seconds until the next look, after one that took so many."""
+    return max(LOOK, min(_LONGEST, _SHARE * took))
 
 
 def _reflect(mesh: Mesh, name: str, hosts: Mapping[str, Host]) -> None:

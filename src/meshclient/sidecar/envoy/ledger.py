@@ -62,11 +62,18 @@ class Ledger:
 
     def __init__(self) -> None:
         self._before: dict[str, int] = {}
+        self._starts = 0
         self._totals: Counter[tuple[str, str]] = Counter()
         self._now: dict[tuple[str, str], int] = {}
 
-    def enter(self, stats: Mapping[str, str], services: Iterable[str]) -> Counter[tuple[str, str]]:
-        """Take over what Envoy says of these services; by how much each of their counters has grown."""
+    def enter(self, stats: Mapping[str, str], services: Iterable[str], starts: int = 0) -> Counter[tuple[str, str]]:
+        """Take over what Envoy says of these services; by how much each of their counters has grown.
+
+        `starts` is another number when it has been started again: its counters may be beyond the old ones by then.
+        """
+        if starts != self._starts:
+            self._starts = starts
+            self._before.clear()
         known = set(services)
         grown: Counter[tuple[str, str]] = Counter()
         self._now = {}
@@ -84,7 +91,7 @@ class Ledger:
                 continue
             value, before = int(text), self._before.get(name, 0)
             self._before[name] = value
-            # One that has become less has begun anew.
+            # One that has become less has begun anew, as those of a service that was away for a while.
             grown[service, counted or _STATUS + what.rpartition("_")[2]] += value - (before if value >= before else 0)
         self._totals.update(grown)
         return grown

@@ -72,7 +72,7 @@ class EnvoyPlane:
         self._learner = Learner(self._learn, settings.replay)
         self._admin = EnvoyAdmin(Listening(path=str(self._folder.path / "admin.sock")))
         self._publisher = Publisher(self._folder, self._admin, self._picture, lambda: self._process_complaint)
-        self._account = Account(self._admin, lambda: self._mesh, lambda: self._following.served)
+        self._account = Account(self._admin, lambda: self._mesh, lambda: self._following.served, lambda: self._restarts)
         self._process: EnvoyProcess | None = None
         self._running = False
         self.unmapped: list[str] = []
@@ -179,7 +179,7 @@ class EnvoyPlane:
         return {
             "program": "envoy",
             "pid": process.pid if process else None,
-            "restarts": process.restarts if process else 0,
+            "restarts": self._restarts,
             "services": len(self._following.served),
             "updates": self._publisher.taken,
             "updates_refused": self._publisher.refused,
@@ -193,13 +193,17 @@ class EnvoyPlane:
         return self._account.ledger.calls(service)
 
     def listener(self) -> Mapping[str, object]:
-        """What Envoy has counted at the listener, as the built-in proxy tells of its own; a second old at most."""
+        """What Envoy has counted at the listener, as the built-in proxy tells of its own; as old as the last look."""
         return self._account.ledger.listener()
 
     async def counts(self) -> Mapping[str, int]:
         """What Envoy counted at the listener: connections and requests, active and in total, by class of status."""
         stats = await self._admin.stats(_COUNTS)
         return {name.rpartition(".")[2]: int(value) for name, value in stats.items()}
+
+    @property
+    def _restarts(self) -> int:
+        return self._process.restarts if self._process else 0
 
     @property
     def _process_complaint(self) -> str:

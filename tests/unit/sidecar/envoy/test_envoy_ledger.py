@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from meshclient.sidecar.envoy.account import pause
 from meshclient.sidecar.envoy.ledger import PATTERN, Ledger
 
 HERE = {
@@ -65,3 +66,16 @@ def test_counters_go_on_where_envoy_begins_anew_and_gauges_do_not() -> None:
     assert ledger.enter({"cluster.orders.upstream_rq_total": "6"}, NAMES)["orders", "attempts"] == 2
     orders = ledger.services()["orders"]
     assert (orders["attempts"], orders["active"]) == (17, 0)
+
+
+def test_counters_that_have_overtaken_the_old_ones_after_a_start_are_counted_whole() -> None:
+    ledger = Ledger()
+    ledger.enter({"cluster.orders.upstream_rq_200": "7"}, {"orders"})
+    grown = ledger.enter({"cluster.orders.upstream_rq_200": "9"}, {"orders"}, 1)
+    assert set(grown.values()) == {9}
+    assert ledger.enter({"cluster.orders.upstream_rq_200": "9"}, {"orders"}, 1).total() == 0
+    assert ledger.calls("orders") == (16, 0)
+
+
+def test_looks_cost_little_and_are_never_far_apart() -> None:
+    assert [pause(took) for took in (0.001, 0.1, 5.0)] == [1.0, 5.0, 10.0]

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -83,6 +85,42 @@ def test_a_pipe_that_is_not_read_holds_nobody_up_and_what_is_lost_is_counted(
         assert await asyncio.to_thread(os.read, reading, 100) == b"after\n"
 
     asyncio.run(scene())
+
+
+def test_another_worker_fills_the_pipe_between_a_look_and_the_write(
+    pipe: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hasty:
+        def register(self, *_: int) -> None:
+            pass
+
+        def poll(self, _: int) -> bool:
+            return True
+
+    reading, stream = pipe
+    monkeypatch.setattr("meshclient.sidecar.access_log.select.poll", Hasty)
+    log = AccessLog(stream)
+    log._lines = [LINE] * 1000
+    flushing = threading.Thread(target=log.flush)
+    flushing.start()
+    flushing.join(20)
+    waited = flushing.is_alive()
+    # Lets one go that waits.
+    read(reading, 100_000 if waited else 4000)
+    flushing.join()
+    assert not waited
+    assert os.get_blocking(stream.fileno())
+
+
+def test_lines_are_not_torn_where_workers_share_the_output() -> None:
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with reading, writing, os.fdopen(writing.detach(), "w", encoding="utf-8") as stream:
+        log = AccessLog(stream)
+        log._lines = [LINE] * 200
+        log.flush()
+        packets = [reading.recv(8192) for _ in range(5)]
+    assert b"".join(packets) == (LINE.encode() + b"\n") * 200
+    assert all(packet.endswith(b"\n") for packet in packets)
 
 
 def test_nobody_reads_it_any_more(pipe: tuple[int, TextIO]) -> None:
