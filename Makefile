@@ -46,6 +46,7 @@ coverage: setup servers ## run every test and say which lines none of them reach
 	@$(BIN)/coverage report
 
 setup: $(VENV)/dev.stamp ## install the pinned tools and this checkout into .venv
+	@$(BIN)/python scripts/twin.py >/dev/null
 
 $(VENV)/runtime.stamp: constraints/runtime.txt pyproject.toml scripts/setup.sh
 	@scripts/setup.sh runtime

@@ -19,8 +19,10 @@ and says of everything that is wrong what it is, what it does to calls and how t
 services of the configuration; where that has none, at those that the registries list.
 
 Nothing is changed anywhere. Each registry is asked once for each service. Each endpoint that calls would go to gets one
-connection and one `HEAD` request, of `/` or of the path in `health.path`, and no request where `health.tcp` is set or
-where nobody but the registry names the service; a second connection is made where the first one fails without a reason.
+connection and one `HEAD` request, of `/` or of the path in `health.path`, and no request where `health.tcp` is set,
+where HTTP/2 is agreed on, or where nobody but the registry names the service; a second connection is made where the
+first one fails without a reason. In the logs of servers these requests are those of the user agent `meshclient-check`,
+and whatever a server answers to them will do, a 404 or a 405 as well.
 
 | option | what it does |
 |---|---|
@@ -35,7 +37,8 @@ The exit code is 0 where nothing fails, 1 where something does, and 2 for a wron
 configuration is a finding, so that its exit code is 1 too.
 
 A finding keeps its id for ever. An **error** stands in the way of calls, a **warning** costs something or will, and
-**info** is worth knowing.
+**info** is worth knowing. What is wrong with a service that only a registry names, and nobody here, is a warning at
+most: name it to have its errors count.
 """
 _PLUGINS = """\
 ## Checks of your own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import os
 import socket
 import ssl
@@ -13,11 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import pytest
 import trustme
 
+from meshclient.cli.checks import registry
 from meshclient.cli.main import main
 from servers.backend import Backend
 from servers.consul import Consul
@@ -31,6 +34,7 @@ Reply = Callable[[bytes], bytes]
 # What the machine that runs the tests may have set, and what would be told of.
 _FOREIGN = frozenset(
     {
+        "MESHCLIENT_ADMIN",
         "MESHCLIENT_CONFIG",
         "MESHCLIENT_RESOLVER",
         "MESHCLIENT_OUTPUT",
@@ -42,6 +46,12 @@ _FOREIGN = frozenset(
     }
 )
 _FAMILIES = ("OTEL_", "CONSUL_HTTP_", "MESHCLIENT_DEFAULTS__", "MESHCLIENT_SERVICES__")
+
+
+@functools.lru_cache
+def _points(_path: tuple[str, ...], group: str, name: str | None = None) -> EntryPoints:
+    """What is installed, looked for once for each path: that is most of what a look costs."""
+    return entry_points(group=group) if name is None else entry_points(group=group, name=name)
 
 
 def run(*words: str) -> int:
@@ -56,8 +66,12 @@ def prepared(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Stand in `folder`, with nothing set and a terminal that is known."""
     patch.chdir(folder)
     for name in os.environ:
-        if name in _FOREIGN or name.startswith(_FAMILIES):
+        if name in _FOREIGN or name.startswith(_FAMILIES) or name.lower().endswith("_proxy"):
             patch.delenv(name)
+    for place in ("importlib.metadata", "meshclient.cli.checks.plugged", "meshclient.cli.checks.observing"):
+        patch.setattr(f"{place}.entry_points", lambda **words: _points(tuple(sys.path), **words))
+    # On a busy machine everything is slow.
+    patch.setattr(registry, "SLOW", BOUND)
     patch.setenv("COLUMNS", "80")
     patch.setenv("TERM", "xterm")
 
@@ -126,6 +140,12 @@ class Listener:
                 request = connection.recv(65536)
                 self.requests.append(request)
                 connection.sendall(reply(request))
+
+    def besides(self, words: bytes, other: bytes) -> None:
+        """Answer `other` to whatever has not these words in it."""
+        reply = self._reply
+        assert reply is not None
+        self._reply = lambda request: reply(request) if words in request else other
 
     def stop(self) -> None:
         """Stop listening."""
@@ -200,14 +220,18 @@ class Ground:
         """A port at which nobody listens."""
         return free_port()
 
-    def secure(self, issued: trustme.LeafCert, *, clients: trustme.CA | None = None) -> int:
-        """Start a server with that certificate; it wants one that `clients` has signed."""
+    def secure(
+        self, issued: trustme.LeafCert, *, clients: trustme.CA | None = None, reply: Reply = well, speaks: str = ""
+    ) -> int:
+        """Start a server with that certificate; it wants one that `clients` has signed, and `speaks` one protocol."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(context)
+        if speaks:
+            context.set_alpn_protocols([speaks])
         if clients is not None:
             clients.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED
-        return self.listen(tls=context)
+        return self.listen(reply, context)
 
     def both(self, issued: trustme.LeafCert, told: bytes) -> int:
         """Start a server that speaks TLS, and says so in plain text to those who do not."""

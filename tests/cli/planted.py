@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cli import planting as by
-from cli.planting import DAY, ONE, Planting, certified, file, own, static, variable
+from cli import planting_tls as tls
+from cli.planting import ONE, Planting, composed, file, static, variable
+from cli.planting_tls import DAY, certified, own
 
 
 class Plant(NamedTuple):
@@ -38,6 +40,8 @@ PLANTED = (
     Plant("MC110", file(f"{ONE}connections = {{ total = 9000000 }}\n")),
     Plant("MC201", by.hidden_plugin),
     Plant("MC202", file('resolver = "consull://127.0.0.1"\n', "orders")),
+    Plant("MC202", file('resolver = "redis://127.0.0.1"\n', "orders")),
+    Plant("MC202", file('resolver = "route53://prod.internal"\n', "orders")),
     Plant("MC203", by.broken_plugin),
     Plant("MC204", by.claimed_twice),
     Plant("MC205", file('resolver = "consul://127.0.0.1?tokenfile=x"\n', "orders")),
@@ -45,12 +49,18 @@ PLANTED = (
     Plant("MC207", by.unused_plugin),
     Plant("MC208", by.failing_check),
     Plant("MC301", by.no_registry),
+    Plant("MC301", by.half_of_a_sum),
     Plant("MC302", by.denied),
     Plant("MC303", by.no_registry_there),
-    Plant("MC304", lambda ground: by.consul_that(ground, slow=2.1)),
+    Plant("MC304", by.slow_registry),
     Plant("MC305", by.silent_registry),
+    Plant("MC307", composed("consul://127.0.0.1:CLOSED | static://127.0.0.1:GOOD")),
+    Plant("MC307", composed("static://127.0.0.1:GOOD | consul://127.0.0.1:CLOSED")),
+    Plant("MC307", composed("migrate(static://127.0.0.1:GOOD, consul://127.0.0.1:CLOSED)")),
     Plant("MC401", by.unknown_name),
+    Plant("MC401", file(ONE, "ordres")),
     Plant("MC402", by.no_instance_passes),
+    Plant("MC402", file(f'{ONE}[services.stock]\ndeadline = "1s"\n')),
     Plant("MC403", by.all_critical),
     Plant("MC404", by.port_zero),
     Plant("MC405", by.nothing_on_disk, ("MC301",)),
@@ -64,18 +74,20 @@ PLANTED = (
     Plant("MC507", by.other_family),
     Plant("MC508", by.not_http),
     Plant("MC509", by.silent_endpoint),
-    Plant("MC510", by.tls_where_plain),
-    Plant("MC510", by.tls_where_plain_as_go_says),
-    Plant("MC601", by.plain_where_tls),
-    Plant("MC601", by.lines_where_tls),
+    Plant("MC510", tls.tls_where_plain),
+    Plant("MC510", tls.tls_where_plain_as_go_says),
+    Plant("MC511", by.closing),
+    Plant("MC511", tls.closing_over_tls),
+    Plant("MC601", tls.plain_where_tls),
+    Plant("MC601", tls.lines_where_tls),
     Plant("MC602", certified(begins=-30 * DAY, ends=-DAY)),
     Plant("MC603", certified(begins=-80 * DAY, ends=5 * DAY)),
     Plant("MC604", certified(begins=DAY, ends=30 * DAY)),
     Plant("MC605", certified("billing")),
-    Plant("MC606", by.stranger),
-    Plant("MC607", by.wrong_key),
-    Plant("MC608", by.wants_client),
-    Plant("MC609", by.unverified),
+    Plant("MC606", tls.stranger),
+    Plant("MC607", tls.wrong_key),
+    Plant("MC608", tls.wants_client),
+    Plant("MC609", tls.unverified),
     Plant("MC611", own(begins=-30 * DAY, ends=-DAY)),
     Plant("MC612", own(begins=-80 * DAY, ends=5 * DAY)),
     Plant("MC701", lambda ground: by.consul_that(ground, ahead=60)),

@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-import trustme
 
 from cli.ground import Ground, well
-
-DAY = 86_400.0
+from meshclient.cli.checks import registry
 
 Planting = Callable[[Ground], tuple[str, ...]]
 
@@ -41,6 +39,16 @@ def variable(name: str, value: str) -> Planting:
     def plant(ground: Ground) -> tuple[str, ...]:
         ground.patch.setenv(name, value.replace("CLOSED", str(ground.closed())).replace("GOOD", str(ground.good)))
         return static("http://127.0.0.1:GOOD")(ground)
+
+    return plant
+
+
+def composed(resolver: str, *words: str) -> Planting:
+    """No configuration but this resolver, asked for a service."""
+
+    def plant(ground: Ground) -> tuple[str, ...]:
+        text = resolver.replace("CLOSED", str(ground.closed())).replace("GOOD", str(ground.good))
+        return ("orders", "--resolver", text, *words)
 
     return plant
 
@@ -88,6 +96,16 @@ def registry_at(port: int) -> str:
 def no_registry(ground: Ground) -> tuple[str, ...]:
     ground.write(registry_at(ground.closed()))
     return ()
+
+
+def half_of_a_sum(ground: Ground) -> tuple[str, ...]:
+    # The other half is known, so that nothing on disk is needed.
+    return composed("consul://127.0.0.1:CLOSED + static://127.0.0.1:GOOD", "--set", "state_dir=state")(ground)
+
+
+def slow_registry(ground: Ground) -> tuple[str, ...]:
+    ground.patch.setattr(registry, "SLOW", 0.05)
+    return consul_that(ground, slow=0.1)
 
 
 def denied(ground: Ground) -> tuple[str, ...]:
@@ -191,72 +209,9 @@ def silent_endpoint(ground: Ground) -> tuple[str, ...]:
     return ("--timeout", "500ms")
 
 
-def tls_where_plain(ground: Ground) -> tuple[str, ...]:
-    ground.static(f"http://127.0.0.1:{ground.secure(ground.issued())}")
+def closing(ground: Ground) -> tuple[str, ...]:
+    ground.static(f"http://127.0.0.1:{ground.listen(lambda _: b'')}")
     return ()
-
-
-def tls_where_plain_as_go_says(ground: Ground) -> tuple[str, ...]:
-    # Go and nginx answer in plain text on the port at which they speak TLS.
-    port = ground.both(
-        ground.issued(), b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
-    )
-    ground.static(f"http://127.0.0.1:{port}")
-    return ()
-
-
-def plain_where_tls(ground: Ground) -> tuple[str, ...]:
-    ground.trusting(ground.listen())
-    return ()
-
-
-def lines_where_tls(ground: Ground) -> tuple[str, ...]:
-    # It reads the handshake for a line that does not end.
-    ground.trusting(ground.good)
-    return ("--timeout", "1s")
-
-
-def certified(*names: str, begins: float = -DAY, ends: float = 90 * DAY) -> Planting:
-    """An endpoint whose certificate is for those names and that time."""
-
-    def plant(ground: Ground) -> tuple[str, ...]:
-        ground.trusting(ground.secure(ground.issued(*names, begins=begins, ends=ends)))
-        return ()
-
-    return plant
-
-
-def stranger(ground: Ground) -> tuple[str, ...]:
-    ground.trusting(ground.secure(trustme.CA().issue_cert("orders")))
-    return ()
-
-
-def wrong_key(ground: Ground) -> tuple[str, ...]:
-    files = ground.client_files(ground.issued())
-    ground.issued().private_key_pem.write_to_path(ground.folder / "key.pem")
-    ground.trusting(ground.secure(ground.issued()), files)
-    return ()
-
-
-def wants_client(ground: Ground) -> tuple[str, ...]:
-    ground.trusting(ground.secure(ground.issued(), clients=ground.authority))
-    return ()
-
-
-def unverified(ground: Ground) -> tuple[str, ...]:
-    ground.static(f"https://127.0.0.1:{ground.secure(ground.issued())}", more="tls = { verify = false }")
-    return ()
-
-
-def own(*, begins: float, ends: float) -> Planting:
-    """A client certificate of that time, at an endpoint that asks for none."""
-
-    def plant(ground: Ground) -> tuple[str, ...]:
-        files = ground.client_files(ground.issued("client", begins=begins, ends=ends))
-        ground.trusting(ground.secure(ground.issued()), files)
-        return ()
-
-    return plant
 
 
 def late_endpoint(ground: Ground) -> tuple[str, ...]:
@@ -265,8 +220,13 @@ def late_endpoint(ground: Ground) -> tuple[str, ...]:
 
 
 def own_clock(ground: Ground) -> tuple[str, ...]:
-    ports = (ground.listen(lambda _: well(ahead=90)) for _ in range(2))
-    ground.static(*(f"http://127.0.0.1:{port}" for port in ports))
+    # Of one host alone it would be that host's clock.
+    ground.static(
+        *(
+            f"http://{host}:{ground.listen(lambda _: well(ahead=90))}"
+            for host in ("127.0.0.1", "127.0.0.1", "localhost")
+        )
+    )
     return ()
 
 

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -54,25 +53,6 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
         monkeypatch.delenv(name)
     yield
     signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def answering(sent: bytes | None) -> Iterator[str]:
-    """The address of a server that sends this to whoever comes; None for nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection:
-                        connection.recv(65536)
-                        connection.sendall(sent or b"")
-
-        if sent is not None:
-            threading.Thread(target=serve, daemon=True).start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_process_is_asked_by_each_spelling_of_its_address(
@@ -150,7 +130,7 @@ def test_the_token_is_missing_wrong_and_right(
         capsys.readouterr().err
     )
     file = tmp_path / "token"
-    file.write_text("somebody else's")
+    file.write_text("somebody-elses")
     assert main(["tap", "--admin", address, "--admin-token-file", str(file)]) == 2
     assert f"{address} got a wrong token\n" in capsys.readouterr().err
     file.write_text(f"{TOKEN}\n")
@@ -159,36 +139,17 @@ def test_the_token_is_missing_wrong_and_right(
     assert main(["stats", "--admin", address]) == 0
     assert main(["stats", "--admin", address, "--admin-token-file", "nowhere"]) == 2
     assert "the token file nowhere cannot be read" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "it answers 200, in a form that no meshclient uses"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "it answers 200, in a form that no meshclient uses"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "it answers 404, in a form that no meshclient uses"),
-        (b"220 mail ESMTP\r\n", "what it sends is not HTTP"),
-    ],
-)
-def test_what_is_no_meshclient_is_told_apart(sent: bytes, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with answering(sent) as address:
-        assert main(["stats", "--admin", address]) == 2
-    text = capsys.readouterr().err
-    assert f"what listens at {address} is not the administration of a meshclient\n  why: {said}\n  fix: " in text
-
-
-def test_who_does_not_answer_is_not_waited_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attached, "PATIENCE", 0.1)
-    with answering(None) as address:
-        assert main(["stats", "--admin", address]) == 6
-    assert "it takes connections and did not answer within 100ms" in capsys.readouterr().err
+    for text in ("", "two\nlines", "\N{EURO SIGN}"):
+        file.write_text(text)
+        assert main(["stats", "--admin", address, "--admin-token-file", str(file)]) == 2
+        assert f"the file {file} holds no token\n  why: a token is one word" in capsys.readouterr().err
 
 
 def test_wrong_words_are_told_with_what_would_be_right(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["endpoints", "odrers", "--admin", str(path)]) == 3
     assert "  why: in use: orders\n  fix: see `meshclient stats`" in capsys.readouterr().err
+    assert main(["stats", "--admin", "https://127.0.0.1:7190"]) == 2
+    assert "is not the address of an administration" in capsys.readouterr().err
     assert main(["stats", "--admin", "mesh"]) == 2
     assert "write --admin unix:run/mesh.sock, or --admin 127.0.0.1:7190" in capsys.readouterr().err
     assert main(["tap", "--admin", str(path), "-o", "name"]) == 2
@@ -200,6 +161,12 @@ def test_top_needs_a_terminal_and_textual(
 ) -> None:
     assert main(["top", "--admin", str(path)]) == 2
     assert "the live screen needs a terminal\n  fix: see `meshclient stats`" in capsys.readouterr().err
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("meshclient.cli.tui.app.Top.run", lambda _self: pytest.fail("the screen was taken"))
+    assert main(["top", "--admin", str(path)]) == 2
+    assert "the live screen needs a terminal\n" in capsys.readouterr().err
     monkeypatch.setattr("meshclient.cli.top.find_spec", lambda _name: None)
     assert main(["top", "--admin", str(path)]) == 2
     assert "pip install 'meshclient[tui]'" in capsys.readouterr().err

@@ -147,7 +147,22 @@ def test_without_a_resolver_the_way_out_is_shown(here: Here) -> None:
         ran = here("call", url)
         assert ran.code == 2
         assert "error: no resolver configured" in ran.err
-        assert 'resolver = "dns://"' in ran.err
+        assert "\n  fix: " in ran.err
+        assert "meshclient.toml" in ran.err
+
+
+def test_a_name_that_is_nearly_right_is_recognised(here: Here) -> None:
+    ran = here("call", "order/x", *listed("http://127.0.0.1:1"))
+    assert ran.code == 2
+    assert "did you mean 'orders'?" in ran.err
+
+
+def test_a_circuit_that_is_shared_elsewhere_is_no_obstacle(here: Here, backends: Backends) -> None:
+    (a,) = backends(1)
+    # Neither that of the service nor that of another, as a configuration for long-lived processes has them.
+    stores = [f"services.{name}.circuit.store=redis://127.0.0.1:{free_port()}/0" for name in ("orders", "stock")]
+    ran = here("call", "orders/", *listed(a.url), *(word for store in stores for word in ("--set", store)))
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_mistake_is_a_usage_error(here: Here) -> None:
@@ -160,6 +175,8 @@ def test_a_mistake_is_a_usage_error(here: Here) -> None:
         (("--repeat", "2", "--output-file", "x"), "--output-file shows a single call"),
         (("--form", "--json", "a=1"), "use one of them"),
         (("--repeat", "0"), "0 is not in the range"),
+        (("--repeat", "2", "--rate", "0"), "0.0 is not in the range"),
+        (("--repeat", "2", "--rate", "nan"), "nan calls per second: write a number"),
     ):
         ran = here("call", "orders/", *words)
         assert (ran.code, ran.out) == (2, "")
@@ -234,6 +251,8 @@ def test_a_terminal_gets_no_binary_body(here: Here, backends: Backends, monkeypa
     assert "--output-file FILE" in ran.err
     (here.folder / "body").write_text("héllo", "utf-8")
     assert here("call", "orders/mirror", "-d", "@body", *listed(a.url)).out == "héllo\n"
+    # What is told of an answer that is cut off stands on a line of its own.
+    assert here("call", "orders/stream?chunks=3&size=10&cut=1", *listed(a.url)).out.endswith("\n")
 
 
 def test_what_programs_read(here: Here, backends: Backends) -> None:

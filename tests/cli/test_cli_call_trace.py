@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import ssl
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import trustme
 
 import meshclient
+from cli.command import LIMIT, Command
 from cli.golden import assert_golden
 from cli.here import Here
 from cli.schemas import assert_valid
@@ -91,6 +93,20 @@ def test_a_call_from_a_list_that_is_nowhere(here: Here) -> None:
     assert_valid(ran.document)
     assert [each["phase"] for each in ran.document["trace"]["phases"]] == ["resolve"]
     assert "\n  nothing was sent; " in ran.err
+
+
+def test_an_interrupt_shows_how_far_it_came(meshclient_command: Command, backends: Backends) -> None:
+    (a,) = backends(1)
+    process = meshclient_command.start("call", "orders/stream?chunks=99&size=1&delay=1", "--trace", *listed(a.url))
+    assert process.stdout is not None
+    process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130
+    assert errors.startswith("trace: service orders, list ready from configuration, version 1, age ")
+    assert f"\n  1. {a.url} " in errors
+    # One that is interrupted earlier has no report, and is a call of the mesh all the same.
+    assert waterfall(Trace("mesh://orders/", None, (), 1.0), "orders").title == "trace: service orders, interrupted"
 
 
 def test_attempts_side_by_side_are_heard_apart(backends: Backends) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from meshclient.cli.checks import clock, endpoints, names, registry, tls
+from meshclient.cli.checks import clock, endpoints, names, registry, telemetry, tls
 from meshclient.cli.checks.asking import trouble_of
 from meshclient.cli.checks.finding import Finding, Level, Outcome, Passed, Skipped
 from meshclient.cli.checks.reached import Dated, Flaw, How, Reached, Span
 from meshclient.cli.checks.registry import Asked, Heard, RegistryFacts, Trouble
 from meshclient.cli.checks.wording import listed, parted
+from meshclient.discovery.schemes import REGISTRARS, RESOLVERS, load
+from meshclient.errors import PluginNotFound
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.snapshot import Failed, Ready
 
@@ -85,6 +89,40 @@ def test_a_service_of_which_nothing_is_known_is_skipped_and_not_unknown() -> Non
     assert isinstance(outcome, Skipped)
 
 
+def test_what_is_known_in_part_is_known() -> None:
+    half = Failed("a: down", last=Ready((HERE,)))
+    assert [type(each) for each in names.judge(names.NameFacts((names.Named("orders", half),)))] == [Passed]
+
+
+def test_a_registry_that_some_need_has_failed_for_them() -> None:
+    heard = {name: Heard(0.1, trouble=Trouble.UNREACHABLE, cause="refused") for name in ("a", "b")}
+    asked = (Asked("consul://a:8500", heard),)
+
+    def told(*spared: str) -> list[tuple[str, str]]:
+        outcomes = registry.judge(RegistryFacts(asked, spared=frozenset(spared)))
+        return [(each.kind.id, each.what) for each in outcomes if isinstance(each, Finding)]
+
+    assert told() == [("MC301", "consul://a:8500: refused (so it is for a, b)")]
+    assert told("a") == [("MC301", "consul://a:8500: refused")]
+    assert told("a", "b") == [("MC307", "consul://a:8500: refused (so it is for a, b)")]
+
+
+def test_many_of_a_kind_are_counted() -> None:
+    def reached(service: str, deaf: int) -> list[Reached]:
+        hosts = [Endpoint(f"10.0.0.{n + 1}", 80) for n in range(deaf + 1)]
+        hows = [How.ANSWERED] + [How.UNREACHED] * deaf
+        return [Reached(service, host, how, "refused") for host, how in zip(hosts, hows, strict=True)]
+
+    facts = endpoints.EndpointFacts({}, (*reached("orders", 200), *reached("stock", 2)))
+    told = [each for each in endpoints.judge(facts) if isinstance(each, Finding)]
+    assert ids([*told]) == ["MC502"] * 13
+    assert [each.what for each in told[9:12]] == [
+        "orders: refused",
+        "orders: and so it is for 190 more",
+        "stock: refused",
+    ]
+
+
 @pytest.mark.parametrize(
     ("hosts", "expected"),
     [
@@ -154,13 +192,16 @@ def test_a_clock_differs_only_where_that_is_certain() -> None:
 
 def test_whose_clock_it_is() -> None:
     def found(*shifts: float) -> list[str]:
-        seen = tuple(Dated(str(n), 1000.0 + shift, 1000.0, 0.0) for n, shift in enumerate(shifts))
+        seen = tuple(Dated(f"http://10.0.0.{n}:80", 1000.0 + shift, 1000.0, 0.0) for n, shift in enumerate(shifts))
         return ids(list(clock.judge(clock.ClockFacts(seen[:1], seen[1:]))))
 
     assert found(0.0, 0.0) == []
     assert found(60.0, 0.0) == ["MC701"]
     assert found(0.0, 60.0) == ["MC702"]
     assert found(60.0, 61.0, 62.0) == ["MC703"]
+    # Two servers of one host have one clock, which may be theirs.
+    same = tuple(Dated(f"http://10.0.0.1:{port}", 1060.0, 1000.0, 0.0) for port in (80, 81))
+    assert ids(list(clock.judge(clock.ClockFacts((), same)))) == ["MC702", "MC702"]
     assert found(60.0, -60.0) == ["MC701", "MC702"]
 
 
@@ -172,6 +213,21 @@ def test_how_far_clocks_are_apart(shift: float, said: str) -> None:
     (finding,) = clock.judge(clock.ClockFacts((seen,)))
     assert isinstance(finding, Finding)
     assert finding.what == f"the clock of consul://a:8500 {said}"
+
+
+@pytest.mark.parametrize(("group", "name"), [(RESOLVERS, "redis"), (RESOLVERS, "route53"), (REGISTRARS, "kubernetes")])
+def test_what_no_distribution_brings_is_not_to_be_installed(
+    group: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
+    with pytest.raises(PluginNotFound, match=f"'{name}' does not exist: (?!.*pip install)"):
+        load(group, name, {})
+
+
+def test_propagators_are_nothing_to_whoever_has_no_opentelemetry() -> None:
+    facts = telemetry.TelemetryFacts(propagators=("tracecontext", "b3"), installed=("baggage", "tracecontext"))
+    assert ids(list(telemetry.judge(facts))) == ["MC803"]
+    assert ids(list(telemetry.judge(replace(facts, installed=())))) == []
 
 
 def test_levels_have_an_order() -> None:

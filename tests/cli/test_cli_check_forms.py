@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
-import time
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.command import Command
 from cli.golden import assert_golden
-from cli.ground import Ground, Listener, run, well
+from cli.ground import BOUND, Ground, Listener, run, well
 from cli.schemas import assert_valid
+from meshclient.cli.invocation import Invocation
 
 # An error, a warning, what is in order, and what could not be looked at. Nobody listens at port 1.
 CONFIG = """\
@@ -70,13 +72,15 @@ def test_the_list(form: str, here: Ground, capsys: pytest.CaptureFixture[str]) -
         assert_valid(json.loads(document))
 
 
-def test_where_signs_cannot_be_shown_there_are_letters(meshclient_command: Command) -> None:
-    (meshclient_command.folder / "meshclient.toml").write_text(CONFIG, "utf-8")
-    ran = meshclient_command("check", PYTHONIOENCODING="ascii")
-    assert ran.code == 1
-    assert ran.out.isascii()
-    assert "?" not in ran.out
-    rows = [line.split() for line in ran.out.splitlines()]
+def test_where_signs_cannot_be_shown_there_are_letters(here: Ground) -> None:
+    here.write(CONFIG)
+    stream = io.TextIOWrapper(io.BytesIO(), "ascii")
+    here.patch.setattr(sys, "stdout", stream)
+    assert run("-q") == 1
+    stream.seek(0)
+    written = stream.read()
+    assert "?" not in written
+    rows = [line.split() for line in written.splitlines()]
     assert ["x", "MC501"] in [row[:2] for row in rows]
     assert ["!", "MC106"] in [row[:2] for row in rows]
     assert "+" in {row[0] for row in rows if row}
@@ -114,20 +118,28 @@ def test_it_waits_until_all_is_well_and_tells_of_it(
     here: Ground, listener: Callable[..., Listener], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers: list[bytes] = []
+    told: list[str] = []
+    impatient = threading.Event()
+
+    def say(_: Invocation, text: str) -> None:
+        told.append(text)
+        if text.startswith("looking at endpoints (0 of 1) for "):
+            impatient.set()
 
     def reply(request: bytes) -> bytes:
         answers.append(request)
         if len(answers) > 1:
             return well()
-        time.sleep(1.2)
+        assert impatient.wait(BOUND)
         return b"SSH-2.0-OpenSSH_9.2\r\n"
 
+    here.patch.setattr(Invocation, "say", say)
+    here.patch.setattr("meshclient.cli.check._PATIENCE", 0.05)
+    here.patch.setattr("meshclient.cli.check._PAUSE", 0.05)
     here.static(f"http://127.0.0.1:{listener(reply).port}")
-    assert run("--wait", "60s", "-o", "name") == 0
-    written = capsys.readouterr()
-    assert written.out == ""
-    assert "left: MC508" in written.err
-    assert "looking at endpoints (0 of 1) for " in written.err
+    assert run("--wait", "60s", "--timeout", f"{BOUND:g}s", "-o", "name") == 0
+    assert capsys.readouterr().out == ""
+    assert any(text.startswith("waiting, ") and text.endswith(" left: MC508") for text in told)
     assert len(answers) == 2
 
 
@@ -149,7 +161,7 @@ def test_an_endpoint_gets_one_connection_and_one_request(
     assert run("--fail-on", "warning", "-o", "name") == 0
     assert capsys.readouterr().out == ""
     (request,) = asked.requests
-    assert request.startswith(b"HEAD /healthz HTTP/1.1\r\nHost: orders\r\n")
+    assert request.startswith(b"HEAD /healthz HTTP/1.1\r\nHost: orders\r\nUser-Agent: meshclient-check/")
     assert (asked.accepted, unasked.accepted) == (1, 1)
     assert unasked.requests == [b""]
 

@@ -32,7 +32,8 @@ def test_ids_are_unique_and_stand_with_their_categories() -> None:
 
 
 def example() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    # Not that of the file, which another process may be renewing.
+    (code,) = re.findall(r"```python\n(.*?)```", page(), re.DOTALL)
     return str(code)
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import trustme
 
-from cli.ground import Ground, prepared, run
+from cli.ground import BOUND, Ground, prepared, run
 from cli.planted import PLANTED, Plant
+from cli.planting import Planting, consul_that
 from cli.schemas import assert_valid
+from cli.sound import WELL
 from meshclient.cli.checks.catalogue import KINDS
 from servers.backend import Backend
 from servers.consul import Consul
@@ -56,7 +58,7 @@ def no_opentelemetry_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def checked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
     """The exit code, the document, and all that was written."""
-    code = run(*words, "-o", "json")
+    code = run("--timeout", f"{BOUND:g}s", *words, "-o", "json")
     captured = capsys.readouterr()
     document: dict[str, Any] = json.loads(captured.out)
     assert_valid(document)
@@ -111,3 +113,46 @@ def test_nothing_is_found_where_all_is_well(
     assert not (ground.folder / "state").exists()
     code, document, _ = checked(capsys, "check-well", "--fail-on", "warning")
     assert (code, found(document), document["services"]) == (0, [], ["check-well"])
+
+
+@pytest.mark.parametrize("planted", WELL.values(), ids=WELL)
+def test_what_is_well_is_not_complained_of(
+    planted: Planting, ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = planted(ground)
+    code = run("-q", "--fail-on", "warning", "--timeout", f"{BOUND:g}s", *words, "-o", "name")
+    assert (code, *capsys.readouterr()) == (0, "", "")
+
+
+def test_every_request_says_whose_it_is(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    consul_that(ground)
+    assert run("-q", "--timeout", f"{BOUND:g}s", "-o", "name") == 0
+    assert capsys.readouterr().out == ""
+    (asked,) = (each for each in ground.listeners[-1].requests if each.startswith(b"HEAD "))
+    assert b"\r\nUser-Agent: meshclient-check/" in asked
+
+
+@pytest.fixture
+def mesh_file(ground: Ground) -> str:
+    ill = {"host": "127.0.0.1", "port": ground.good, "health": "critical"}
+    deaf = {"host": "127.0.0.1", "port": ground.closed()}
+    services = {"ill": {"endpoints": [ill]}, "udp": {"endpoints": [deaf]}}
+    return f"file://{ground.write(json.dumps({'services': services}), 'mesh.json')}"
+
+
+def test_what_only_a_registry_names_is_no_error(
+    ground: Ground, mesh_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("-q", "--resolver", mesh_file, "-o", "json") == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [(each["id"], each["level"]) for each in results if each["id"]] == [
+        ("MC403", "warning"),
+        ("MC501", "warning"),
+    ]
+    assert run("-q", "--resolver", mesh_file, "--fail-on", "warning", "-o", "name") == 1
+    assert run("-q", "ill", "--resolver", mesh_file, "-o", "name") == 1
+    # Where a migration leads to is nowhere that calls go yet.
+    (ground.folder / "now.json").write_text('{"services": {}}', "utf-8")
+    capsys.readouterr()
+    assert run("-q", "--resolver", f"migrate(file://now.json, {mesh_file})", "-o", "name") == 0
+    assert capsys.readouterr().out == ""

@@ -79,6 +79,19 @@ def test_what_differs_field_by_field(here: Here) -> None:
     }
 
 
+def test_several_at_one_address(here: Here) -> None:
+    listed = "[services.orders]\nendpoints = [{}]\n"
+    one, two, three = (f'{{ host = "h", port = 1, id = "{name}", weight = {name} }}' for name in "123")
+    (here.folder / "a.toml").write_text(listed.format(f"{three}, {one}, {two}"), "utf-8")
+    (here.folder / "b.toml").write_text(listed.format(f"{one}, {three}"), "utf-8")
+    (here.folder / "c.toml").write_text(listed.format(f"{one}, {three}").replace('id = "', 'id = "other-'), "utf-8")
+    (orders,) = here("compare", "file://a.toml", "file://b.toml", "-o", "json").document["services"]
+    assert [each["id"] for each in orders["only_in_a"]] == ["2"]
+    assert (orders["only_in_b"], orders["differing"], orders["same"]) == ([], [], 2)
+    # Ids are a registry's own: the same list without any that both have.
+    assert here("compare", "file://b.toml", "file://c.toml").code == 0
+
+
 def test_fields_are_left_out(here: Here) -> None:
     (here.folder / "c.toml").write_text(
         A.replace("version = 2", "version = 9").replace('zone = "a"', 'zone = "c"'), "utf-8"

@@ -62,6 +62,12 @@ def test_of_a_sidecar_there_are_its_listeners_too(answers: Answers, capsys: pyte
     assert_golden("stats.sidecar.table.txt", capsys.readouterr().out)
     assert main(["stats", *ADDRESS, "-o", "json"]) == 0
     assert_valid(json.loads(capsys.readouterr().out))
+    answers("stats", {**SIDECAR, "worker": 1})
+    assert main(["stats", *ADDRESS]) == 0
+    assert capsys.readouterr().out.startswith("process 4711, worker 1 of its sidecar alone, meshclient 0.1.0, up 3m")
+    answers("stats", {**SIDECAR, "services": [], "envoy": {"program": "envoy"}})
+    assert main(["stats", *ADDRESS]) == 0
+    assert capsys.readouterr().err.startswith("Envoy carries the calls of this sidecar")
 
 
 def test_what_is_not_known_yet_is_explained(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,8 @@ def test_a_panic_is_told(here: Here) -> None:
     ran = here("explain", "sick", COLUMNS="120")
     assert ran.code == 4
     assert "PANIC" in ran.out
+    # By the service; what the trial makes of the same list is no news.
+    assert ran.err.count("are usable, so all are used") == 1
     document = explained(here, "sick", code=4)
     assert document["picks"]["panic"]
     assert document["error"]["kind"] == "no_endpoints"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "ML103": ('deadline = "1100ms"\nattempt_timeout = "500ms"', (), "attempt 3 of 3 has 62.5ms left"),
     "ML104": ('connect_timeout = "6s"', (), "a connection may take 6s, an attempt 5s"),
     "ML105": ("deadline = false\nattempt_timeout = false", (), "neither a deadline nor an attempt_timeout"),
-    "ML106": ('deadline = "4s"', (), "an attempt may take 5s, its call 4s"),
+    "ML106": ('deadline = "4s"\nattempt_timeout = "5s"', (), "an attempt may take 5s, its call 4s"),
     "ML107": ('limit = { queue = 10, patience = "15s" }', (), "patience is 15s, the deadline 15s"),
     "ML201": ("retry = { budget = 0, budget_floor = 0 }", (), "nothing is ever repeated"),
     "ML202": ("hedge = { extra = 0 }", (), "hedge.extra is 0"),
@@ -103,6 +104,7 @@ def test_the_defaults_are_beyond_reproach(here: Here) -> None:
         ("circuit = { min_calls = 20, consecutive = 19 }", (), "ML206"),
         ("", ("--calls", "web -> orders"), "ML303"),
         ("", ("--resolver", "cloudmap://prod?share=on", "--hosts", "2000", "--processes", "9"), "ML403"),
+        ("", ("--resolver", "cloudmap://prod?share", "--hosts", "2000", "--processes", "9"), "ML403"),
         ("", ("--resolver", "dynamodb://t", "--hosts", "2"), "ML405"),
         ("", ("--resolver", "consul://c:8500", "--hosts", "9999", "--processes", "99"), "ML407"),
         ("", ("--resolver", "cloudmap://prod", "--hosts", "0"), "ML401"),
@@ -126,10 +128,39 @@ def test_a_value_of_the_defaults_is_blamed_once(here: Here) -> None:
     )
     found = here("lint", "-o", "json").document["findings"]
     assert [(each["id"], each["subject"]) for each in found] == [
-        ("ML101", "defaults"),
-        ("ML106", "defaults"),
         ("ML101", "orders /slow"),
+        ("ML101", "defaults"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "levels"),
+    [
+        # What nobody wrote gives way.
+        ('deadline = "2s"', (), {"ML101": "info"}),
+        ('deadline = "30ms"', (), {"ML101": "info", "ML102": "info", "ML104": "info"}),
+        ('attempt_timeout = "1s"', (), {"ML104": "info"}),
+        ('deadline = "2s"\nretry = false', (), {}),
+        # What somebody wrote does not, wherever that was.
+        ('deadline = "2s"\nretry.attempts = 3', (), {"ML101": "warning"}),
+        ('deadline = "2s"', ("--set", "defaults.attempt_timeout=5s"), {"ML101": "warning", "ML106": "warning"}),
+        ('attempt_timeout = "5s"', ("--set", "defaults.deadline=2s"), {"ML101": "warning", "ML106": "warning"}),
+        ('deadline = "1s"\nconnect_timeout = "1s"\nretry = false', (), {"ML104": "warning"}),
+    ],
+)
+def test_a_default_that_is_cut_short_is_no_warning(
+    here: Here, table: str, words: tuple[str, ...], levels: dict[str, str]
+) -> None:
+    found = [each for each in findings(here, table, *words) if each["subject"] == "orders"]
+    assert {each["id"]: each["level"] for each in found} == levels
+
+
+def test_what_is_advised_is_enough(here: Here) -> None:
+    (found,) = findings(here, 'deadline = "10s"\nretry.attempts = 3\nconnect_timeout = "50ms"')
+    attempt, deadline = re.findall(r"(?:attempt_timeout|deadline) to ([0-9.]+s)", found["fix"])
+    table = 'deadline = "{}"\nattempt_timeout = "{}"\nretry.attempts = 3\nconnect_timeout = "50ms"'
+    assert findings(here, table.format("10s", attempt)) == []
+    assert findings(here, table.format(deadline, "5s")) == []
 
 
 def test_what_is_said_at_loading_is_not_said_twice(here: Here) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from cli.command import LIMIT, Command
 from cli.golden import assert_golden
 from cli.here import Here
 from cli.schemas import assert_valid
+from meshclient.cli.chart import Histogram, Timeline
 from meshclient.cli.load.command import page
 from meshclient.cli.load.picture import charts, sheets, warnings
 from meshclient.cli.load.plan import LoadPlan
@@ -165,6 +167,23 @@ def run_of(plan: LoadPlan, answer: Callable[[int], Awaitable[None]]) -> LoadRun:
     return asyncio.run(run())
 
 
+def test_whoever_hears_of_calls_may_end_them() -> None:
+    """Such as a pipe that is closed, which is no error to be told."""
+
+    async def answer(_: int) -> None: ...
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=Server(answer)) as client:
+            plan = LoadPlan(100, 1000.0, 512)
+            await LoadRun(client, REQUEST, plan, extensions={}, ended=gone, tick=lambda _: None).run()
+
+    def gone(_: Record) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        asyncio.run(run())
+
+
 def test_a_stall_meets_every_call_that_was_due() -> None:
     """The first call stands still, with room for no other: those after it wait, and that counts."""
 
@@ -248,6 +267,15 @@ def test_what_it_looks_like(form: Format, capsys: pytest.CaptureFixture[str], mo
     )
     assert_golden(f"load.{form}.txt", capsys.readouterr().out, (r"(\d\.\d{6})\d+", r"\1"))
     assert warnings(result) == []
+
+
+def test_a_stretch_that_the_end_cuts_short_is_no_slowing_down() -> None:
+    whole = made()
+    (_, timeline) = charts(replace(whole, records=whole.records[:193]))
+    assert isinstance(timeline, Timeline)
+    assert timeline.series[0].values == pytest.approx([100] * len(timeline.series[0].values))
+    # What happened all at once has no course.
+    assert [type(chart) for chart in charts(replace(whole, records=whole.records[:1]))] == [Histogram]
 
 
 def test_the_page_tells_the_same() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshclient.cli.phases import Heard, Listener, Phase, Span, trace_of
+from meshclient.http.trail import INJECTED
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.outcome import CANCELLED, Kind, Outcome
 from meshclient.model.report import AttemptReport, CallReport
@@ -121,3 +122,38 @@ def test_the_listener_keeps_what_the_engine_notes(info: dict[str, object]) -> No
     listener("connection.connect_tcp.complete", {"return_value": None, **info})
     (heard,) = listener.heard
     assert (heard.event, heard.began, heard.opened) == ("connect_tcp.complete", info.get("began"), not info)
+
+
+def test_an_attempt_whose_first_step_came_late_hides_no_other() -> None:
+    """As on a busy machine, where the first of two side by side begins and then waits for its turn."""
+    late, prompt = exchange(105, thread=1), exchange(110, thread=2)
+    found = traced(
+        [*late[:5], *prompt], attempt(2, 15, Kind.CANCELLED), attempt(10, 5, hedge=True), ended=117, begun=99
+    )
+    assert Span(Phase.POOL, 1, 2, 5) in found
+    assert Span(Phase.WRITE, 2, 10, 11) in found
+    assert Span(Phase.BODY, 2, 15, 17) in found
+
+
+def test_a_fault_on_purpose_is_no_phase() -> None:
+    def fault(at: float) -> list[Heard]:
+        events = (INJECTED.partition(".")[2], "connect_tcp.started", "send_request_headers.started")
+        return [Heard(at, 1, event) for event in events]
+
+    # The first is answered in its place, the second late, the third as ever.
+    heard = [*fault(102), *fault(110), *exchange(120), *exchange(130)]
+    found = traced(
+        heard,
+        attempt(2, 3, Kind.SERVER_ERROR),
+        attempt(10, 15, Kind.SERVER_ERROR),
+        attempt(30, 5),
+        ended=137,
+    )
+    assert [(each.phase, each.attempt, each.begin) for each in found if each.attempt] == [
+        (Phase.WRITE, 2, 20),
+        (Phase.FIRST_BYTE, 2, 21),
+        (Phase.BODY, 2, 25),
+        (Phase.WRITE, 3, 30),
+        (Phase.FIRST_BYTE, 3, 31),
+        (Phase.BODY, 3, 35),
+    ]

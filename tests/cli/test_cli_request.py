@@ -19,7 +19,7 @@ from meshclient.cli.request import Written, parse_request
         (("http://orders/",), "GET", "http://orders/"),
         (("delete", "orders/1"), "DELETE", "mesh://orders/1"),
         (("PURGE", "orders/1"), "PURGE", "mesh://orders/1"),
-        (("GET",), "GET", "mesh://GET"),
+        (("get",), "GET", "mesh://get"),
         (("orders/", "a=1"), "POST", "mesh://orders/"),
         (("PUT", "orders/", "a=1"), "PUT", "mesh://orders/"),
     ],
@@ -102,6 +102,9 @@ def test_a_file_makes_a_multipart_form(tmp_path: Path) -> None:
         (("orders/",), Written(headers=("nothing",)), r"--header 'nothing': write 'Name: value'"),
         (("orders/", "f@missing"), Written("x"), "the file cannot be read"),
         (("orders/",), Written(form=True, as_json=True), "use one of them"),
+        (("GET",), Written(), "GET what"),
+        (("orders/", "X-A:ä"), Written(), "header X-A: 'ä' is not ASCII"),
+        (("orders/",), Written(headers=("Ä: x",)), "header Ä: 'x' is not ASCII"),
     ],
 )
 def test_a_mistake_of_an_option_is_named(words: tuple[str, ...], options: Written, said: str) -> None:

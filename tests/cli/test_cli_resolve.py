@@ -209,10 +209,11 @@ def test_without_a_resolver_the_way_out_is_shown(here: Here) -> None:
     assert ran.err == (
         "error: no resolver configured\n"
         "  why: the configuration names neither a resolver nor endpoints of 'orders'\n"
-        "  fix: try `--resolver dns://`, or write a meshclient.toml of two lines:\n"
+        "  fix: name a registry, as by `--resolver consul://127.0.0.1:8500`, or write a meshclient.toml of two lines:\n"
         "\n"
         "    # meshclient.toml\n"
-        '    resolver = "dns://"\n'
+        "    [services.orders]\n"
+        '    endpoints = ["http://127.0.0.1:8080"]\n'
     )
 
 

@@ -112,6 +112,9 @@ def test_a_recording_is_replayed(here: Here, tmp_path: Path) -> None:
         (("--scenario", "fast_fail", "--html", "no/page.html"), "the page cannot be written to 'no/page.html'"),
         (("--scenario", "fast_fail", "--service", "no/name"), "'no/name' is not a service name"),
         (("--scenario", "fast_fail", "--rate", "0"), "0.0 is not in the range"),
+        # One would never end, and one call nobody.
+        (("--scenario", "fast_fail", "--rate", "inf"), "inf calls per second"),
+        (("--scenario", "fast_fail", "--rate", "nan"), "nan calls per second"),
         (("--scenario", "fast_fail", "--set", "defaults.retyr=false"), "unknown key"),
     ],
 )

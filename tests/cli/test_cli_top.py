@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 import meshclient
@@ -16,6 +17,7 @@ from cli.admin_documents import service
 from meshclient.cli.attached import Attached
 from meshclient.cli.tui import feed, rows
 from meshclient.cli.tui.app import Top
+from meshclient.cli.tui.table import Table
 from meshclient.model.listening import Listening
 from servers.backend import Backend, Backends
 
@@ -61,7 +63,9 @@ class Site:
 
 
 @pytest.fixture
-def site(backends: list[Backend], tmp_path: Path) -> Iterator[Site]:
+def site(backends: list[Backend], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    # A state comes each second, for which nothing here is to wait.
+    monkeypatch.setattr("meshclient.sidecar.admin.broadcast._SOONEST", 0.1)
     made = Site(backends, tmp_path / "mesh.sock")
     yield made
     made.end()
@@ -75,13 +79,14 @@ async def watched(site: Site, size: tuple[int, int] = (80, 24)) -> AsyncIterator
     """The screen, once it shows the process; what it shows as text."""
     app = Top(Attached(site.address, None), Attached(site.address, None))
 
-    def screen() -> str:
-        strips = app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
-
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: "orders" in screen() and "q Quit" in screen())
-        yield pilot, screen
+        await until(pilot, lambda: "orders" in text_of(app) and "q Quit" in text_of(app))
+        yield pilot, lambda: text_of(app)
+
+
+def text_of(app: App[None]) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 
 async def until(pilot: Pilot[None], check: Callable[[], bool]) -> None:
@@ -165,7 +170,7 @@ def test_services_are_sorted_and_filtered(site: Site) -> None:
             await pilot.press("slash", "u", "s", "e", "enter")
             await until(pilot, lambda: "1 of 2 services, with 'use', sorted by name" in screen())
             await until(pilot, lambda: "endpoints of users" in screen())
-            assert " orders " not in screen()
+            await until(pilot, lambda: " orders " not in screen())
             await pilot.press("escape")
             await until(pilot, lambda: "2 services, sorted" in screen())
 
@@ -185,6 +190,33 @@ def test_the_next_life_of_the_process_is_shown(site: Site, monkeypatch: pytest.M
             site.begin()
             await until(pilot, lambda: "answers again" in screen())
             assert screen().startswith(f"process {os.getpid()}, up ")
+
+    asyncio.run(look())
+
+
+def test_names_give_way_to_what_stands_beside_them() -> None:
+    name = "checkout-orchestration-service-in-eu-west-1-production"
+
+    class Alone(App[None]):
+        """A table and nothing else."""
+
+        def compose(self) -> ComposeResult:
+            yield Table(rows.SERVICES, id="services")
+
+    async def look() -> None:
+        app = Alone()
+        async with app.run_test(size=(160, 5)) as pilot:
+            table = app.query_one(Table)
+            table.show(rows.services([service(name), service("users")], "name", ""))
+            table.move_cursor(row=1)
+            await until(pilot, lambda: name in text_of(app))
+            await pilot.resize_terminal(80, 5)
+            await until(pilot, lambda: "checkout-orchestratio\N{HORIZONTAL ELLIPSIS}" in text_of(app))
+            assert line(text_of(app), "checkout")[-1] == "closed"
+            assert table.chosen == "users"
+            # Columns are no wider than what is in them now.
+            table.show(rows.services([service("users")], "name", ""))
+            await until(pilot, lambda: "SERVICE   UP" in text_of(app) and "2/3" in text_of(app))
 
     asyncio.run(look())
 

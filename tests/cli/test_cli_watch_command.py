@@ -15,7 +15,7 @@ from cli.here import Here
 from cli.schemas import assert_valid
 from meshclient.cli import handler as handling
 from meshclient.cli.complaint import CommandError
-from meshclient.cli.handler import Handler
+from meshclient.cli.handler import Handler, variables
 
 # Writes what it was given, and goes on once it may.
 WAITS = """\
@@ -112,6 +112,33 @@ def test_what_it_is_given(here: Here) -> None:
     assert ran.out == "4\n"
 
 
+def test_a_long_list_for_one_that_reads_nothing_and_leaves_somebody_behind(here: Here) -> None:
+    urls = [f"http://i-{number:05}.some-zone.compute.example:8080" for number in range(3000)]
+    # Who stays behind holds the standard input, of which nobody has read what no pipe holds at once.
+    script = 'exec 3<&0; sh -c "while [ ! -e gone ]; do sleep 0.02; done" <&3 & echo "[${MESHCLIENT_ENDPOINTS-absent}]"'
+    said: list[str] = []
+
+    async def scenario() -> None:
+        handler = Handler(("sh", "-c", script), said.append, strict=True)
+        running = asyncio.create_task(handler.run())
+        handler.hand({**change(1), "endpoints": urls}, urls)
+        async with asyncio.timeout(LIMIT):
+            await handler.idle.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        (here.folder / "gone").touch()
+    assert said == []
+
+
+def test_the_list_in_the_environment_is_whole_or_absent() -> None:
+    assert variables(change(1), ["http://a:1", "http://b:2"])["MESHCLIENT_ENDPOINTS"] == "http://a:1 http://b:2"
+    assert "MESHCLIENT_ENDPOINTS" not in variables(change(1), ["http://a:1"] * 20_000)
+
+
 def test_its_failure_is_told_and_ends_the_watch_only_where_that_is_wanted(here: Here) -> None:
     words = ("watch", "static://a:1", "orders", "--count", "1")
     ran = here(*words, "--", "sh", "-c", "exit 3")
@@ -137,7 +164,8 @@ def test_it_ends_with_the_time_of_the_watch(here: Here) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_handed_on(here: Here, meshclient_command: Command, number: signal.Signals) -> None:
-    process = meshclient_command.start("watch", "static://a:1", "orders", "--", "sh", "ends.sh")
+    # What the shell leaves behind would hold our standard output open.
+    process = meshclient_command.start("watch", "static://a:1", "orders", "--", "sh", "-c", "sleep 120 & . ./ends.sh")
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshclient.discovery.resolver import PollingResolver, Resolver
-from meshclient.model.snapshot import Empty, Ready, listing
+from meshclient.model.snapshot import Empty, LeftOut, Ready, listing
 from meshclient.testing.resolver_contract import ResolverContract
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ class Memory(PollingResolver):
         if self.flaw == "no underscore" and "_" in str(name):
             endpoints = []
         answer = listing(endpoints, source=self.source, exists=known is not None or self.flaw == "all exist")
+        if self.flaw == "lists what it leaves out":
+            answer = replace(
+                answer, left_out=tuple(LeftOut("a", "critical", "it is", each) for each in answer.endpoints)
+            )
         return replace(answer, source="elsewhere://") if self.flaw == "other source" else answer
+
+    async def names(self) -> list[str]:
+        return [] if self.flaw == "names nobody" else list(self.registry)
 
     async def watch(self, name: ServiceName) -> AsyncIterator[Ready | Empty]:
         before: Ready | Empty | None = None
@@ -113,6 +120,8 @@ FLAWS = {
     "other source": ["test_the_first_answer_arrives"],
     "unsorted": ["test_answers_are_sorted_and_without_repetition"],
     "loses the page after 100": ["test_a_large_service_is_complete"],
+    "lists what it leaves out": ["test_a_large_service_is_complete"],
+    "names nobody": ["test_a_catalogue_names_what_is_listed"],
     "sees no addition": ["test_an_added_endpoint_is_seen"],
     "sees no removal": ["test_a_removed_endpoint_is_seen", "test_all_removed_is_empty_and_not_a_failure"],
     "all exist": ["test_an_unknown_service_is_empty"],

@@ -10,8 +10,6 @@ import httpx
 import pytest
 
 from meshclient.core.injection import FaultRule, Injection
-from meshclient.http._async.injecting import AsyncInjectingTransport
-from meshclient.http._sync.injecting import InjectingTransport
 from meshclient.mesh.injections import injection
 from meshclient.model.outcome import Kind
 from servers.backend import Backends
@@ -28,11 +26,10 @@ HIT, MISS = 0.0, 0.999
 def client_of(face: Face, backends: list[Backend], rule: FaultRule, *chances: float, **service: Any) -> Any:
     """Attempts meet the fault as `chances` say one after another, and none after those."""
     course = chain(chances, repeat(MISS))
-    wire: Any = httpx.AsyncHTTPTransport() if face.is_async else httpx.HTTPTransport()
-    made: Any = AsyncInjectingTransport if face.is_async else InjectingTransport
-    transport = made(wire, Injection("orders", (rule,)), lambda: next(course))
     settings = {"attempt_timeout": 0.3, "connect_timeout": 0.2, "retry": {"backoff": "0s..0s"}, **service}
-    return face.orders(*(backend.url for backend in backends), service=settings, transport=transport)
+    client = face.orders(*(backend.url for backend in backends), service=settings)
+    client.mesh.service("orders").inject(Injection("orders", (rule,), chance=lambda: next(course)))
+    return client
 
 
 @pytest.fixture(scope="module", name="pair")

@@ -125,7 +125,7 @@ def test_dripping_cannot_outlive_the_deadline(face: Face) -> None:
         assert isinstance(caught.value, httpx.TimeoutException)
         message = str(caught.value)
         assert message.startswith("the call to 'orders' did not end within its deadline of 0.3s; tried 1. http://")
-        assert "(status 200 after" in message
+        assert "(status 200, after" in message
         assert "give it more time with deadline" in message
         assert pending(client) == 0
 

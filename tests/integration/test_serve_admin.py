@@ -177,7 +177,7 @@ def test_a_program_whose_address_is_taken_goes_on(
         monkeypatch.setenv("MESHCLIENT_ADMIN_TOKEN_FILE", "/nowhere")
         with caplog.at_level(logging.WARNING, "meshclient"), meshclient.Mesh(services=SERVICES) as mesh:
             mesh.service("orders")
-            assert "admin_token_file /nowhere cannot be read" in caplog.text
+            wait_until(lambda: "admin_token_file /nowhere cannot be read" in caplog.text, BOUND, "the warning")
 
 
 def test_only_the_program_itself_is_served(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

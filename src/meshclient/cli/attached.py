@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import aclosing
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from meshclient.cli.attaching import foreign, nobody, not_allowed, refused, silent
+from meshclient.cli.attaching import broken_off, foreign, nobody, not_allowed, refused, silent
 from meshclient.cli.complaint import CommandError, Complaint
 from meshclient.cli.exit_status import ExitStatus
 from meshclient.cli.server_sent import EventReader
@@ -50,7 +51,8 @@ def admin_options(command: F) -> F:
         click.option(
             "--admin-token-file",
             metavar="FILE",
-            help=f"Holds the token of the administration (default: {_TOKEN_VARIABLE}, or the configured one).",
+            help=f"Holds the token of the administration (default: {_TOKEN_VARIABLE}; without --admin the configured "
+            "one).",
         ),
         click.option(
             "--admin",
@@ -154,11 +156,11 @@ class Attached:
                     async for part in parts:
                         for event, data in reader.feed(part):
                             yield event, json.loads(data)
-        except httpx.RemoteProtocolError:
+        except (httpx.RemoteProtocolError, httpx.ReadError):
             # The end of a process is the end of the stream, in order or not.
             return
         except httpx.RequestError as error:
-            raise self._unreached(error) from None
+            raise self._unreached(error, _SILENCE) from None
 
     async def _ask(self, method: str, path: str, arguments: dict[str, str]) -> Document:
         import httpx
@@ -166,7 +168,7 @@ class Attached:
         try:
             response = await self._open.request(method, path, params=arguments)
         except httpx.RequestError as error:
-            raise self._unreached(error) from None
+            raise self._unreached(error, PATIENCE) from None
         if not response.is_success:
             raise self._refusal(response)
         try:
@@ -192,22 +194,25 @@ class Attached:
             detail = response.reason_phrase
         return CommandError(refused(str(self), error, detail, shown=self._token is not None))
 
-    def _unreached(self, error: httpx.RequestError) -> CommandError:
+    def _unreached(self, error: httpx.RequestError, patience: float) -> CommandError:
         import httpx
 
         if isinstance(error, httpx.TimeoutException):
-            return CommandError(silent(str(self), PATIENCE))
+            return CommandError(silent(str(self), patience if isinstance(error, httpx.ReadTimeout) else PATIENCE))
         if isinstance(error, httpx.ConnectError):
             if isinstance(_origin(error), PermissionError):
                 return CommandError(not_allowed(str(self)))
             reason = getattr(_origin(error), "strerror", None) or str(error)
             return CommandError(nobody(str(self), reason.lower(), _others(self.address)))
+        # What httpcore says where an answer did not even begin.
+        if isinstance(error, httpx.NetworkError) or "disconnected" in str(error):
+            return CommandError(broken_off(str(self)))
         return CommandError(foreign(str(self), None))
 
 
 def _address(text: str) -> Listening:
     stripped = text.strip().removeprefix("http://").rstrip("/")
-    if "/" in stripped and not stripped.startswith(UNIX):
+    if "/" in stripped and "://" not in stripped and not stripped.startswith(UNIX):
         stripped = UNIX + stripped
     try:
         found = Listening.parse(stripped)
@@ -229,12 +234,17 @@ def _address(text: str) -> Listening:
 
 def _token(file: str) -> str:
     path = Path(file).expanduser()
+    fix = "name the file that the process was given as its admin_token_file"
     try:
-        return path.read_text(encoding="utf-8").strip()
+        token = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as exc:
-        fix = "name the file that the process was given as its admin_token_file"
         complaint = Complaint(ExitStatus.USAGE, f"the token file {path} cannot be read", str(exc), fix)
         raise CommandError(complaint) from None
+    # Else it could not even be sent.
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        why = "a token is one word of visible ASCII characters"
+        raise CommandError(Complaint(ExitStatus.USAGE, f"the file {path} holds no token", why, fix))
+    return token
 
 
 def _others(address: Listening) -> list[str]:

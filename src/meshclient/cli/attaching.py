@@ -53,6 +53,13 @@ def silent(address: str, seconds: float) -> Complaint:
     return Complaint(ExitStatus.TIMEOUT, f"{address} does not answer", why, fix)
 
 
+def broken_off(address: str) -> Complaint:
+    """Somebody listened, and went."""
+    why = "it closed the connection without an HTTP answer"
+    fix = "ask again, since the process may just have ended; else check that this is the address of a meshclient"
+    return Complaint(ExitStatus.NETWORK, f"{address} does not answer", why, fix)
+
+
 def foreign(address: str, status: int | None) -> Complaint:
     """Somebody else listens there."""
     why = "what it sends is not HTTP" if status is None else f"it answers {status}, in a form that no meshclient uses"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +11,7 @@ import click
 from meshclient.cli.complaint import Complaint, no_resolver
 from meshclient.cli.exit_status import ExitStatus
 from meshclient.cli.invocation import Invocation, config_options, output_options
-from meshclient.cli.load.plan import LoadPlan
+from meshclient.cli.load.plan import LoadPlan, rate_of
 from meshclient.cli.page import must_be_writable, write_page
 from meshclient.cli.plot import drawn
 from meshclient.cli.render import Format, printable
@@ -41,13 +40,6 @@ class _Wishes:
     check_status: bool
 
 
-def _number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """NaN is within every range, since it compares with nothing."""
-    if value is not None and isnan(value):
-        raise click.BadParameter("it is no number", context, parameter)
-    return value
-
-
 @click.command()
 @click.argument("words", metavar="[METHOD] URL [ITEM ...]", nargs=-1, required=True)
 @click.option("-X", "--request", "method", metavar="METHOD", default="", help="The method, as curl has it.")
@@ -64,7 +56,7 @@ def _number(context: click.Context, parameter: click.Parameter, value: float | N
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True, max=100_000),
-    callback=_number,
+    callback=rate_of,
     metavar="R",
     help="With --repeat: begin R calls per second, however long they take (else each waits for one before it).",
 )

@@ -17,7 +17,6 @@ _COLUMNS = (
     Column("STATE"),
     Column("REFUSED", right=True),
     Column("RETRY AFTER", right=True),
-    Column("ENFORCED", wide=True),
     Column("REASON"),
 )
 
@@ -30,7 +29,8 @@ _COLUMNS = (
 def circuits(invocation: Invocation, admin: str | None, admin_token_file: str | None) -> None:
     """List the circuits of a running process.
 
-    A row for each service that it has called: its circuit, or the throttle that stands in the place of one.
+    A row for each service that it has called: its circuit, or the throttle that stands in the place of one. In shadow,
+    a circuit says what it would refuse, and refuses nothing.
     """
     renderer = invocation.renderer()
     process = attached(invocation, admin, admin_token_file)
@@ -40,10 +40,9 @@ def circuits(invocation: Invocation, admin: str | None, admin_token_file: str | 
         (
             each["service"],
             each["kind"],
-            Cell(each["state"], STYLES.get(each["state"], "")),
+            Cell(each["state"] + ("" if each["enforced"] else ", shadow"), STYLES.get(each["state"], "")),
             percent(each["refused_ratio"]),
             span(each["retry_after_seconds"]),
-            "yes" if each["enforced"] else "no, shadow",
             each["reason"] or "",
         )
         for each in found

@@ -1,12 +1,13 @@
 """How two registries' lists of a service compare. Pure.
 
-Addresses pair the endpoints, as in ``migrate(a, b)``. Of what is left over on either side, those with the same id, or
-else alone on the same host, are one instance whose address differs.
+Addresses pair the endpoints, as in ``migrate(a, b)``; of several at one address, those with the same id go together. Of
+what is left over on either side, those with the same id, or else alone on the same host, are one instance whose address
+differs.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshclient.cli.difference import differences
@@ -16,7 +17,7 @@ from meshclient.model.events import MigrationDiffers
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 
     from meshclient.cli.difference import Difference
     from meshclient.cli.inquiry import Reply
@@ -84,7 +85,8 @@ def verdict_on(a: Reply, b: Reply, ignored: Collection[str]) -> Verdict:
         return Verdict(a.service, "unknown")
     report = compared(a.service, one, other)
     left_a, left_b = list(one.endpoints), list(other.endpoints)
-    pairs = _paired(left_a, left_b, lambda endpoint: endpoint.authority)
+    pairs = _in_step(left_a, left_b, lambda endpoint: (endpoint.authority, endpoint.id))
+    pairs += _in_step(left_a, left_b, lambda endpoint: endpoint.authority)
     if isinstance(report, MigrationDiffers):
         pairs += _paired(left_a, left_b, lambda endpoint: endpoint.id)
         pairs += _paired(left_a, left_b, lambda endpoint: endpoint.host)
@@ -98,6 +100,24 @@ def _trouble(reply: Reply) -> str:
     if reply.late:
         return reply.late
     return reply.snapshot.cause if isinstance(reply.snapshot, Failed) else ""
+
+
+def _in_step(
+    mine: list[Endpoint], theirs: list[Endpoint], key: Callable[[Endpoint], Hashable]
+) -> list[tuple[Endpoint, Endpoint]]:
+    """The first that a key names with the first on the other side, and so on; they are taken out of both."""
+    waiting: dict[Hashable, deque[Endpoint]] = {}
+    for each in theirs:
+        waiting.setdefault(key(each), deque()).append(each)
+    pairs, alone = [], []
+    for each in mine:
+        if others := waiting.get(key(each)):
+            pairs.append((each, others.popleft()))
+        else:
+            alone.append(each)
+    mine[:] = alone
+    theirs[:] = [each for others in waiting.values() for each in others]
+    return pairs
 
 
 def _paired(

@@ -6,6 +6,7 @@ is dropped.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NO_RESOLVER = """\
-try `--resolver dns://`, or write a meshclient.toml of two lines:
+name a registry, as by `--resolver consul://127.0.0.1:8500`, or write a meshclient.toml of two lines:
 
     # meshclient.toml
-    resolver = "dns://"
+    [services.{}]
+    endpoints = ["http://127.0.0.1:8080"]
 """
+# Other names would need quotes there.
+_BARE = re.compile(r"[\w-]+")
 
 # For errors that httpx raises as they are, and that therefore say nothing of a next step.
 _NEXT_STEP = {
@@ -71,7 +75,8 @@ def no_resolver(service: str, listed: Sequence[str] = ()) -> CommandError:
         meant = f"did you mean {close[0]!r}?" if close else f"it lists {', '.join(map(repr, listed))}"
         fix = f"{meant} For other services name a resolver, such as --resolver dns://"
         return CommandError(Complaint(ExitStatus.USAGE, f"nobody to ask for {service!r}", why, fix))
-    return CommandError(Complaint(ExitStatus.USAGE, "no resolver configured", why, _NO_RESOLVER))
+    fix = _NO_RESOLVER.format(service if _BARE.fullmatch(service) else "orders")
+    return CommandError(Complaint(ExitStatus.USAGE, "no resolver configured", why, fix))
 
 
 def complaint_of(error: Exception) -> Complaint:
@@ -84,5 +89,5 @@ def complaint_of(error: Exception) -> Complaint:
         return Complaint(status, what, "; ".join(why), fix)
     if status is ExitStatus.FAILED:
         return Complaint(status, f"{type(error).__name__}: {text}", fix="see where with -v")
-    notes = "; ".join(getattr(error, "__notes__", ()))
+    notes = "; ".join(note.removeprefix("meshclient: ") for note in getattr(error, "__notes__", ()))
     return Complaint(status, f"{type(error).__name__}: {text}", notes, _NEXT_STEP[status])

@@ -2,6 +2,9 @@
 
 Never two at once: a change that comes while it runs is handed over once it has ended, and of several only the newest,
 since each brings the whole list along. What the command does with it is its own affair; that it failed is told.
+
+It has the change on its standard input as a file that is already there in full. A pipe would have to be fed to one that
+may not read it, and asyncio takes a process for running as long as any that it left behind still holds the other end.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 from shutil import which
 from typing import TYPE_CHECKING
@@ -21,6 +25,7 @@ from meshclient.cli.exit_status import ExitStatus
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping, Sequence
+    from typing import IO
 
 # Seconds that a command which was asked to end may take for it.
 GRACE = 5.0
@@ -29,6 +34,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HANDED_ON = (signal.SIGUSR1, signal.SIGUSR2)
 _SIGNALLED = 128
 _PREFIX = "MESHCLIENT_"
+_LIST = f"{_PREFIX}ENDPOINTS"
+# Linux starts no program with a longer variable: MAX_ARG_STRLEN of execve(2), its name included.
+_LONGEST = 128 * 1024 - 64
 
 
 class Handler:
@@ -60,6 +68,7 @@ class Handler:
         self.idle = asyncio.Event()
         self._starting: asyncio.Task[Process] | None = None
         self._told = False
+        self._group = 0
         # Ctrl-C reaches the whole foreground of a terminal. Anywhere else the command stands apart.
         self._apart = sys.stdin is None or not sys.stdin.isatty()
 
@@ -81,7 +90,7 @@ class Handler:
         from_terminal = number is signal.SIGINT and not self._apart
         sent = from_terminal or self._send(number)
         if number in ENDING:
-            self._told = sent
+            self._told = self._told or sent
             self.asked = self.asked or number
             end()
 
@@ -100,24 +109,14 @@ class Handler:
             self._come.clear()
 
     async def _once(self, document: Mapping[str, object], urls: Sequence[str]) -> None:
-        self._starting = asyncio.create_task(
-            asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                env={**os.environ, **variables(document, urls)},
-                process_group=0 if self._apart else None,
-            )
-        )
         try:
+            self._starting = asyncio.create_task(self._start(document, urls))
             # A command that has been started is ended in order, whenever the end comes.
             process = await asyncio.shield(self._starting)
         except OSError as exc:
             self._starting = None
             what = f"cannot start {self._command[0]!r}"
             raise CommandError(Complaint(ExitStatus.USAGE, what, exc.strerror or str(exc))) from None
-        # It need not read what it is given.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await process.communicate(json.dumps(document, allow_nan=False).encode() + b"\n")
         code = await process.wait()
         self._starting = None
         if code:
@@ -130,20 +129,30 @@ class Handler:
                 raise CommandError(Complaint(ExitStatus.FAILED, what, why, "leave out --fail to watch on after this"))
             self._say(f"{self._command[0]} {ended}; watching on")
 
+    async def _start(self, document: Mapping[str, object], urls: Sequence[str]) -> Process:
+        environ = {key: text for key, text in os.environ.items() if key != _LIST} | variables(document, urls)
+        with _held(json.dumps(document, allow_nan=False).encode() + b"\n") as stdin:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=stdin, env=environ, process_group=0 if self._apart else None
+            )
+        self._group = process.pid
+        return process
+
     async def end(self) -> None:
         """End the command that runs: it has been told by the signal that ended the watch, or is told to terminate."""
-        if self._starting is None:
-            return
-        process = await self._starting
-        if not self._told:
-            self._send(self.asked or signal.SIGTERM)
-        try:
-            async with asyncio.timeout(GRACE):
+        if self._starting is not None:
+            process = await self._starting
+            self._told = self._told or self._send(self.asked or signal.SIGTERM)
+            try:
+                async with asyncio.timeout(GRACE):
+                    await process.wait()
+            except TimeoutError:
+                self._say(f"{self._command[0]} has not ended within {GRACE:g}s: killing it")
+                self._clear(signal.SIGKILL)
+                self._send(signal.SIGKILL)
                 await process.wait()
-        except TimeoutError:
-            self._say(f"{self._command[0]} has not ended within {GRACE:g}s: killing it")
-            self._send(signal.SIGKILL)
-            await process.wait()
+        if self._told:
+            self._clear(signal.SIGTERM)
 
     @property
     def code(self) -> int:
@@ -158,8 +167,26 @@ class Handler:
             self._starting.result().send_signal(number)
         return True
 
+    def _clear(self, number: signal.Signals) -> None:
+        """Send it to whatever the command has begun; a shell that is ended leaves what it waited for behind."""
+        if self._apart and self._group:
+            with suppress(ProcessLookupError):
+                os.killpg(self._group, number)
+
 
 def variables(document: Mapping[str, object], urls: Sequence[str]) -> dict[str, str]:
-    """What the command finds in its environment; the rest is on its standard input."""
-    told = {key: str(document[key]) for key in ("service", "state", "version")} | {"endpoints": " ".join(urls)}
-    return {f"{_PREFIX}{key.upper()}": text for key, text in told.items()}
+    """What the command finds in its environment, of the list no more than fits; all is on its standard input."""
+    told = {f"{_PREFIX}{key.upper()}": str(document[key]) for key in ("service", "state", "version")}
+    listed = " ".join(urls)
+    return told | {_LIST: listed} if len(listed) < _LONGEST else told
+
+
+def _held(content: bytes) -> IO[bytes]:
+    """A file of nobody else's with `content`, to be read from its beginning."""
+    if hasattr(os, "memfd_create"):
+        file: IO[bytes] = os.fdopen(os.memfd_create(_PREFIX), "w+b")
+    else:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(content)
+    file.seek(0)
+    return file

@@ -131,8 +131,13 @@ def trace_of(url: str, report: CallReport | None, listener: Listener, ended: flo
     left = list(exchanges)
     for number, attempt in enumerate(attempts, 1):
         begun, over = zero + attempt.started, zero + attempt.started + attempt.duration
-        found = [each for each in left if begun - _BLUR <= each[0].at <= over + _BLUR][:1]
-        for steps in found:
+        found = [each for each in left if begun - _BLUR <= each[0].at <= over + _BLUR]
+        if found and found[0][0].event == _INJECTED:
+            # What was put in its way on purpose is no phase; what was sent behind it, if it was, has some.
+            left.remove(found[0])
+            found = [each for each in found[1:] if each[0].thread == found[0][0].thread and each[0].at <= over]
+            begun = found[0][0].at if found else begun
+        for steps in found[:1]:
             left.remove(steps)
             spans += _spans(steps, number, zero, begun, over)
     spans += _back_offs(attempts)
@@ -153,9 +158,11 @@ def _exchanges(heard: Sequence[Heard]) -> list[list[Heard]]:
     found: list[list[Heard]] = []
     for step in heard:
         steps = running.get(step.thread)
-        begins = step.event in {"connect_tcp.started", "connect_unix_socket.started"} or (
+        begins = step.event in _BEGINNINGS or (
             step.event == "send_request_headers.started" and not (steps and steps[-1].event in _OPENED)
         )
+        if steps and steps[0].event == _INJECTED and step.event in _PRETENDED[len(steps) - 1 : len(steps)]:
+            begins = False
         if step.event == "receive_response_body.started" and not (steps and steps[-1].event == _HEADED):
             # Whoever made the call reads the body of an attempt that had a thread of its own.
             steps = running[step.thread] = next((each for each in reversed(found) if each[-1].event == _HEADED), None)
@@ -166,6 +173,10 @@ def _exchanges(heard: Sequence[Heard]) -> list[list[Heard]]:
     return sorted(found, key=lambda steps: steps[0].at)
 
 
+# A fault on purpose (`meshclient.http.trail.INJECTED`), and what is told of it as if it were sent.
+_INJECTED = "injected"
+_PRETENDED = ("connect_tcp.started", "send_request_headers.started")
+_BEGINNINGS = frozenset({"connect_tcp.started", "connect_unix_socket.started", _INJECTED})
 _HEADED = "receive_response_headers.complete"
 # After which a connection is ready to be written to, on the engine's way or on that of httpcore.
 _OPENED = frozenset(
@@ -176,9 +187,14 @@ _OPENED = frozenset(
 def _zero(attempts: Sequence[AttemptReport], exchanges: Sequence[Sequence[Heard]], begun: float) -> float:
     """When the call began, on the monotonic clock: the report counts from there and does not tell.
 
-    The first step of the first exchange that was heard follows at once on the begin of its attempt.
+    The first step of an exchange follows on the begin of its attempt, at once unless the machine is busy: the one that
+    followed the soonest tells.
     """
-    return exchanges[0][0].at - attempts[0].started if exchanges else begun
+    if not exchanges:
+        return begun
+    # Where an attempt was not heard nobody knows which.
+    pairs = zip(exchanges, attempts, strict=False) if len(exchanges) == len(attempts) else [(exchanges[0], attempts[0])]
+    return max(begun, min(steps[0].at - attempt.started for steps, attempt in pairs))
 
 
 def _spans(steps: Sequence[Heard], number: int, zero: float, begun: float, over: float) -> list[Span]:

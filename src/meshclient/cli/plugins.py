@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,8 +104,7 @@ def new(invocation: Invocation, name: str, registrar: bool, parent: Path) -> Non
     folder = parent / skeleton.distribution
     renderer = invocation.renderer()
     try:
-        folder.mkdir(parents=True)
-        paths = [_written(folder / path, text) for path, text in skeleton.files()]
+        paths = _all_written(folder, skeleton.files())
     except FileExistsError:
         what = f"{folder} exists, and nothing in it was touched"
         fix = "remove it, give another NAME, or another place with --into"
@@ -154,7 +154,12 @@ def _scheme(name: str) -> str:
         why = "it becomes the scheme of URIs and the name of a package"
         fix = "write small letters, digits and single hyphens, such as acme or acme-registry: 30 at most"
         raise CommandError(Complaint(ExitStatus.USAGE, what, why, fix))
-    taken = {**dict.fromkeys(schemes.BUILT_IN, "meshclient itself"), **schemes.DISTRIBUTIONS}
+    if scheme.startswith("test"):
+        what = f"no plugin can be called {name!r}"
+        why = "pytest takes classes whose names begin with Test for tests"
+        raise CommandError(Complaint(ExitStatus.USAGE, what, why, "choose a NAME that begins otherwise"))
+    own = {whose.removeprefix("meshclient-"): whose for whose in schemes.DISTRIBUTIONS.values()}
+    taken = {**dict.fromkeys(schemes.BUILT_IN, "meshclient itself"), **own, **schemes.DISTRIBUTIONS}
     if scheme in taken:
         what = f"the scheme {scheme!r} is taken by {taken[scheme]}"
         why = "two distributions that claim one scheme cannot be installed together"
@@ -162,10 +167,21 @@ def _scheme(name: str) -> str:
     return scheme
 
 
-def _written(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+def _all_written(folder: Path, texts: Iterator[tuple[str, str]]) -> list[Path]:
+    """All of a new folder, or nothing. Raises FileExistsError where it is there already."""
+    folder.mkdir(parents=True)
+    paths = []
+    try:
+        for name, text in texts:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            paths.append(path)
+    except OSError:
+        # Half a plugin would stand in the way of the next attempt.
+        rmtree(folder, ignore_errors=True)
+        raise
+    return paths
 
 
 def _show(invocation: Invocation) -> int:

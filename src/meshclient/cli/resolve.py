@@ -16,7 +16,6 @@ from meshclient.cli.place import is_resolver, without_resolver
 from meshclient.cli.render import Answer, Cell, Column, Sheet
 from meshclient.cli.seconds import seconds
 from meshclient.discovery.course import Basis
-from meshclient.model.duration import format_duration
 from meshclient.model.snapshot import Failed, Pending
 
 if TYPE_CHECKING:
@@ -177,12 +176,12 @@ def past_document(course: Confluence, now: float) -> dict[str, object]:
 
 
 def past_text(course: Confluence, now: float) -> list[str]:
-    """The same for a caption, where there is anything to tell."""
+    """The same for a caption, where there is anything to tell; why a registry fails is told with the error."""
     told = ["read from disk"] if course.basis is Basis.DISK else []
     if isinstance(course.snapshot, Failed):
-        told.append(f"failing for {format_duration(max(0.0, now - course.snapshot.at))} ({course.snapshot.cause})")
+        told.append(f"failing for {brief(max(0.0, now - course.snapshot.at))}")
     if course.hold:
-        left = format_duration(max(0.0, course.hold.until - now))
+        left = brief(max(0.0, course.hold.until - now))
         removed = sum(len(hold.missing) for hold in course.holds)
         told.append(f"{removed} removed are held for another {left}")
     return told

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshclient.cli.invocation import Invocation, config_options, output_options
+from meshclient.cli.load.plan import rate_of
 from meshclient.cli.page import must_be_writable, write_page
 from meshclient.cli.progress import Progress
 from meshclient.cli.render import Answer, Cell, Column, Sheet
@@ -41,7 +42,12 @@ if TYPE_CHECKING:
 @click.option("--service", metavar="NAME", help="Whose configuration to try (default: that of every service).")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all chance; the first one with --seeds.")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many runs.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Calls per second (default: the scenario's).")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=rate_of,
+    help="Calls per second (default: the scenario's).",
+)
 @click.option("--duration", callback=seconds, help="How long calls are made (default: the scenario's).")
 @click.option("--html", metavar="FILE", help="Write a page with the same plots.")
 @config_options
@@ -186,14 +192,15 @@ def _runs(reports: Sequence[Report]) -> Sheet:
         Column("SUCCESS", right=True),
         Column("P50", right=True),
         Column("P99", right=True),
-        Column("P99.9", right=True),
+        # A terminal of 80 columns has room for what is looked at first.
+        Column("P99.9", right=True, wide=True),
         Column("LOAD", right=True),
-        Column("RETRIES", right=True),
-        Column("HEDGES", right=True),
-        Column("REJECTED", right=True),
+        Column("RETRIES", right=True, wide=True),
+        Column("HEDGES", right=True, wide=True),
+        Column("REJECTED", right=True, wide=True),
         Column("EJECTIONS", right=True),
-        Column("PANICS", right=True),
-        Column("DETECTED", right=True),
+        Column("PANICS", right=True, wide=True),
+        Column("DETECTED", right=True, wide=True),
         Column("RECOVERED", right=True),
         Column("FAILED BY"),
     )

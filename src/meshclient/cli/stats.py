@@ -68,14 +68,18 @@ def stats(invocation: Invocation, admin: str | None, admin_token_file: str | Non
     document = asked(process, "/stats")
     document = {**document, **{name: document.get(name) for name in _OF_SIDECARS}}
     services = document["services"]
+    worker = "" if document["worker"] is None else f", worker {document['worker']} of its sidecar alone"
     caption = (
-        f"process {document['pid']}, meshclient {document['version']}, up {span(document['uptime_seconds'])}, {process}"
+        f"process {document['pid']}{worker}, meshclient {document['version']}, "
+        f"up {span(document['uptime_seconds'])}, {process}"
     )
     sheets = [Sheet(caption, _COLUMNS, [_row(each) for each in services])]
     if document["proxies"]:
         sheets.append(Sheet("", _LISTENERS, _listeners(document)))
     renderer.show(Answer(document=document, sheets=sheets, names=[each["service"] for each in services]))
-    if not services:
+    if document["envoy"]:
+        invocation.say("Envoy carries the calls of this sidecar, and counts them in statistics of its own")
+    elif not services:
         invocation.say("the process has called no service yet")
 
 

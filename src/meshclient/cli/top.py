@@ -33,7 +33,7 @@ def top(invocation: Invocation, admin: str | None, admin_token_file: str | None)
     process, spare = (attached(invocation, admin, admin_token_file) for _ in range(2))
     # Before the screen is taken: an address that is wrong now is not a process that is being restarted.
     asked(process, "/stats")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         what = "the live screen needs a terminal"
         fix = "see `meshclient stats` for the numbers, and `meshclient tap` for decisions as they are made"
         raise CommandError(Complaint(ExitStatus.USAGE, what, fix=fix))

@@ -54,9 +54,9 @@ def watch(
     in words.
 
     CMD is run for each change, with the JSON line on its standard input, and in its environment MESHCLIENT_SERVICE,
-    MESHCLIENT_STATE, MESHCLIENT_VERSION and MESHCLIENT_ENDPOINTS (addresses with spaces between); standard output is
-    its own. It never runs twice at once: of what changes meanwhile it gets the newest when it has ended. Signals are
-    handed on to it, and it ends with the watch.
+    MESHCLIENT_STATE, MESHCLIENT_VERSION and MESHCLIENT_ENDPOINTS (addresses with spaces between; absent where they are
+    more than 128 kB); standard output is its own. It never runs twice at once: of what changes meanwhile it gets the
+    newest when it has ended. Signals are handed on to it, and it ends with the watch.
 
     \b
         meshclient watch consul://127.0.0.1:8500 orders --diff

@@ -24,6 +24,7 @@ PREFIX = "MESHCLIENT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 SIDECAR_VARIABLE = f"{PREFIX}SIDECAR_URL"
 _SERVICES = f"{PREFIX}SERVICES__"
+_ALMOST_OF_A_SERVICE = re.compile(rf"{PREFIX}SERVICES?_+(.+)")
 
 # Read elsewhere: by the command line and the scripts that start servers.
 RESERVED = (
@@ -115,11 +116,26 @@ def _brought(variable: str) -> list[str]:
     return [name] if name and variable in variables([name]) else []
 
 
+def _respelled(variable: str) -> str:
+    """`variable` of a service with two underscores where one stands, or nothing."""
+    found = _ALMOST_OF_A_SERVICE.fullmatch(variable)
+    if found is None:
+        return ""
+    keys = ("ENDPOINTS", *("__".join(path).upper() for path in _paths(SERVICE, ())))
+    for key in sorted(keys, key=len, reverse=True):
+        name = found[1].removesuffix(f"_{key}").strip("_")
+        if name and "__" not in name and found[1].endswith(f"_{key}"):
+            return f"{_SERVICES}{name}__{key}"
+    return ""
+
+
 def _unknown(variable: str, services: set[str]) -> str:
     # Without the prefix: it would make any two names look alike.
     candidates = [v.removeprefix(PREFIX) for v in (*variables(services | {_segment(variable)} - {""}), *RESERVED)]
     if _ROUTES.search(variable):
         hint = "routes are set in a file or by an argument"
+    elif respelled := _respelled(variable):
+        hint = f"did you mean {respelled}?"
     elif close := get_close_matches(variable.removeprefix(PREFIX), candidates, 1):
         hint = f"did you mean {PREFIX}{close[0]}?"
     else:

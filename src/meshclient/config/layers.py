@@ -15,6 +15,8 @@ from meshclient.config.kinds import Kind, Spelled, shown, switch_or_value, toml_
 from meshclient.config.origin import Origin, Path, dotted
 from meshclient.config.schema import HOMES, ROOT, Named, Node, Table
 
+_LIKE, _ALL_BUT_THE_SAME = 0.6, 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -70,6 +72,8 @@ class Reading:
         if not isinstance(given, Mapping):
             word = f"a word for its '{table.word}', " if table.word else ""
             remedy = f"write {word}a table, or false for off" if table.switch else "write a table of named values"
+            if "endpoints" in table.keys:  # addresses where their service stands
+                remedy += f", as {dotted((*path, 'endpoints'))} = ['http://10.0.0.1:8080']"
             self.reject(path, origin, f"{shown(given)} is not a table: {remedy}")
             return
         if table.switch:
@@ -106,6 +110,7 @@ def names(leaves: Mapping[Path, Leaf], parent: Path) -> list[str]:
 
 
 def _unknown(key: str, table: Table) -> str:
-    close = [HOMES[key]] if key in HOMES else get_close_matches(key, table.keys, 1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    # A key that belongs elsewhere, unless one that belongs here is all but the same.
+    close = get_close_matches(key, table.keys, 1, _ALL_BUT_THE_SAME if key in HOMES else _LIKE) or [HOMES.get(key, "")]
+    hint = f" Did you mean '{close[0]}'?" if close[0] else ""
     return f"unknown key.{hint} Known here: {', '.join(table.keys)}"

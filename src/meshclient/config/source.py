@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OWN_FILE = "meshclient.toml"
 PROJECT_FILE = "pyproject.toml"
+# What tomllib says of it.
+_NO_VALUE = "Invalid value"
 _PROJECT_TABLE = ("tool", "meshclient")
 
 
@@ -94,7 +96,8 @@ def _read(path: Path, cwd: Path) -> Document | None:
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{label} is not valid TOML: {exc}") from None
+        fault = str(exc).replace(_NO_VALUE, f"{_NO_VALUE}, such as a text without quotes,")
+        raise ConfigError(f"{label} is not valid TOML: {fault}") from None
     if path.name != PROJECT_FILE:
         return Document(path, label, tables)
     own = _project_table(tables)

@@ -19,7 +19,7 @@ PROFILES: Mapping[str, tuple[FaultRule, ...]] = MappingProxyType(
     {
         # A third of the instances takes a second longer than the others: a bad deployment, a cold cache.
         "slow-third": (FaultRule(1.0, delay=1.0, instances=1 / 3),),
-        # Of all attempts, 5 % break off and 5 % are refused: an overloaded or restarting service.
+        # Of all attempts 5 % break off, and 5 % of the others are refused: an overloaded or restarting service.
         "flaky": (FaultRule(0.05, error=Kind.DISCONNECTED), FaultRule(0.05, status=503)),
         # One instance fails every call at once, and would draw all calls to itself.
         "black-hole": (FaultRule(1.0, status=500, instances=0.01),),

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from zlib import crc32
 
+from meshclient.core.balance.hashing import hash64
 from meshclient.core.traffic.match import fits
 from meshclient.model.outcome import Kind
 
@@ -65,10 +65,11 @@ class FaultRule:
             zone = min(zones, key=self._rank, default="") if self.zone == ANY_ZONE else self.zone
             endpoints = tuple(each for each in endpoints if each.zone == zone)
         addresses = sorted({(each.host, each.port) for each in endpoints}, key=self._rank)
-        return address in addresses[: ceil(self.instances * len(addresses))]
+        # Rounded first: 7 % of 100 are 7, though 0.07 * 100 is a little more.
+        return address in addresses[: ceil(round(self.instances * len(addresses), 9))]
 
     def _rank(self, what: object) -> tuple[int, str]:
-        return crc32(f"{self.seed} {what}".encode()), str(what)
+        return hash64(f"{self.seed} {what}"), str(what)
 
     def __str__(self) -> str:
         parts = [f"delayed by {self.delay:.3g}s"] if self.delay else []

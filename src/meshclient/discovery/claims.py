@@ -26,6 +26,8 @@ def may_be_claimed(group: str, name: str) -> bool:
 
 def _points(folder: str) -> list[str]:
     """The texts that tell of entry points in `folder`. Raises OSError for an archive, and for what cannot be read."""
+    if folder.endswith(".egg"):
+        raise NotADirectoryError(folder)
     found: list[str] = []
     try:
         entries = os.scandir(folder)

@@ -44,6 +44,20 @@ _ONE_WAY: Mapping[str, str] = MappingProxyType(
         REGISTRARS: "services can be registered there, and not looked up (what it writes to DNS is read with srv://)",
     }
 )
+# What is no registry at all, or none that this group of entry points could lead to, whatever is installed.
+_NO_REGISTRY = "Redis keeps circuits (circuit.store) and responses (cache.store), and lists no services"
+_NEVER: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        RESOLVERS: {"redis": _NO_REGISTRY, "rediss": _NO_REGISTRY, "route53": _ONE_WAY[REGISTRARS]},
+        REGISTRARS: {"redis": _NO_REGISTRY, "rediss": _NO_REGISTRY, "kubernetes": _ONE_WAY[RESOLVERS]},
+    }
+)
+# Not what a registry is called by: an address of one, or of a service.
+_NOT_OF_REGISTRIES = frozenset({"http", "https", "mesh"})
+_ADDRESS = (
+    "the scheme says what the registry is, as in consul://127.0.0.1:8500; "
+    "where a service listens is written into its endpoints, and the base of URLs given as base_url"
+)
 # Which distribution brings a scheme that is not installed.
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -138,8 +152,12 @@ def _missing(group: str, name: str, built_in: Mapping[str, str], what: str) -> s
     for other, only in _ONE_WAY.items():
         if group in _ONE_WAY and other != group and entry_points(group=other, name=name):
             return f"{what} {name!r} does not exist: {only}"
+    if never := _NEVER.get(group, {}).get(name):
+        return f"{what} {name!r} does not exist: {never}"
     if name in DISTRIBUTIONS:
         return f"{what} {name!r} needs a plugin that is not installed: pip install {DISTRIBUTIONS[name]}"
+    if group == RESOLVERS and name in _NOT_OF_REGISTRIES:
+        return f"{what} {name!r} is unknown; {_ADDRESS}"
     known = sorted({*built_in, *(point.name for point in entry_points(group=group))})
     close = get_close_matches(name, [*known, *DISTRIBUTIONS], 1)
     hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known) or 'none'}"

@@ -6,6 +6,7 @@ up; it goes on working, and code that knows meshclient catches the neutral class
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,7 +14,7 @@ import httpx
 from meshclient import errors
 
 if TYPE_CHECKING:
-    from meshclient.model.report import AttemptReport, CallReport
+    from meshclient.model.report import AttemptReport, CallReport, SnapshotReport
 
 
 class HttpServiceNotFound(errors.ServiceNotFound, httpx.ConnectError):
@@ -48,6 +49,8 @@ _FLAVOURS: dict[type[errors.MeshError], type[httpx.TransportError]] = {
     errors.Overloaded: HttpOverloaded,
 }
 
+# Plugins tell a refusal by the name of its class, with which a cause begins.
+_DENIED = re.compile(r"\w*Denied\b")
 _NEXT_STEP: dict[type[errors.MeshError], str] = {
     errors.ServiceNotFound: "check the name's spelling and where it is registered: {resolve}",
     errors.NoEndpoints: "see which instances are healthy: {resolve}",
@@ -66,7 +69,7 @@ def flavoured(error: errors.MeshError, report: CallReport, request: httpx.Reques
     if neutral not in _FLAVOURS:
         annotate(error, report)
         return error
-    step = _NEXT_STEP[neutral].format(resolve=_resolve_command(report))
+    step = _next_step(neutral, report)
     made = _FLAVOURS[neutral](f"{error}; {story(report)}; {step}", request=request)
     made.mesh = report  # type: ignore[attr-defined]
     if isinstance(error, errors.RejectedError):
@@ -102,8 +105,21 @@ def story(report: CallReport) -> str:
     """What was tried and whether anything was sent, in one line."""
     if not report.attempts:
         return "nothing was sent"
-    tried = "; ".join(_attempt(at, attempt) for at, attempt in enumerate(report.attempts, 1))
-    return f"tried {tried}"
+    told, before = [], ""
+    for at, attempt in enumerate(report.attempts, 1):
+        what = _what(attempt)
+        told.append(_attempt(at, attempt, "the same" if what == before else what))
+        before = what
+    return f"tried {'; '.join(told)}"
+
+
+def _next_step(neutral: type[errors.MeshError], report: CallReport) -> str:
+    snapshot = report.snapshot
+    if neutral is errors.NoEndpoints and snapshot is not None and _asks_nobody(snapshot):
+        return f"name a resolver, or write endpoints into [services.{report.service}]"
+    if neutral is errors.ResolverUnavailable and snapshot is not None and _DENIED.match(snapshot.cause):
+        return f"check the credentials that it is asked with, and what they allow: {_resolve_command(report)}"
+    return _NEXT_STEP[neutral].format(resolve=_resolve_command(report))
 
 
 def _resolve_command(report: CallReport) -> str:
@@ -113,8 +129,18 @@ def _resolve_command(report: CallReport) -> str:
     return f"meshclient {asked}resolve {report.service}"
 
 
-def _attempt(number: int, attempt: AttemptReport) -> str:
+def _asks_nobody(snapshot: SnapshotReport) -> bool:
+    """Whether the configuration alone was looked into, and has nothing."""
+    return snapshot.state == "empty" and "://" not in snapshot.source
+
+
+def _what(attempt: AttemptReport) -> str:
     outcome = attempt.outcome
     what = f"status {outcome.status}" if outcome.status is not None else (outcome.detail or str(outcome.kind))
-    why = f", {attempt.reason}" if attempt.reason else ""
-    return f"{number}. {attempt.endpoint.url} ({what} after {attempt.duration:.3g}s, {outcome.verdict.sent.words}{why})"
+    # The address stands before it.
+    return what.replace(f"{attempt.endpoint.url}: ", "")
+
+
+def _attempt(number: int, attempt: AttemptReport, what: str) -> str:
+    sent, why = attempt.outcome.verdict.sent.words, f", {attempt.reason}" if attempt.reason else ""
+    return f"{number}. {attempt.endpoint.url} ({what}, after {attempt.duration:.3g}s, {sent}{why})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,20 +63,28 @@ class Inspection:
 
     def close(self, timeout: float) -> None:
         """All of it has ended when this returns, or after `timeout` seconds each."""
+        # A call in another thread may have begun it once more while the mesh was about to end.
+        self._begun = False
         while self.open:
             self.open.pop().close(timeout)
 
     async def aclose(self) -> None:
         """As `close`."""
+        self._begun = False
         ended, self.open[:] = self.open[:], []
         await asyncio.gather(*(each.aclose() for each in ended))
 
     def _add(self, mesh: Mesh, address: str, token: str | None, host_names: Sequence[str], *, exact: bool) -> InProcess:
         from meshclient.sidecar.in_process import InProcess
 
-        shown = token if token is not None else _token(self._token_file)
-        made = InProcess(mesh, address, token=shown, host_names=host_names, exact=exact)
-        self.open[:] = [*(each for each in self.open if not each.ended), made]
+        file = self._token_file
+        read = (lambda: token) if token is not None else (lambda: _token(file))
+        made = InProcess(mesh, address, token=read, host_names=host_names, exact=exact)
+        # By steps that no other thread comes between.
+        self.open.append(made)
+        for each in [each for each in self.open if each.ended and each is not made]:
+            with suppress(ValueError):
+                self.open.remove(each)
         return made
 
 

@@ -269,7 +269,7 @@ class Mesh(Closable):
         terms = Terms(bool(health) if wait_ready is None else wait_ready, on_sigterm, propagation, in_flight, grace)
         uri = registry or self.config.resolver
         if not uri:
-            msg = 'no registry to register at: give registry="consul://..." or configure a resolver'
+            msg = 'no registry to register at: configure a resolver, or name one (registry="consul://...", --registry)'
             raise ConfigError(msg)
         own = own_registration(ServiceName.parse(name), host or local_address(), port, health, ttl, attributes)
         return open_lease(uri, own, terms, timeout, self._rng)

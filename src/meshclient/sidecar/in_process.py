@@ -23,7 +23,7 @@ from meshclient.errors import ConfigError
 from meshclient.sidecar.place import open_place, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from types import TracebackType
     from typing import Self
@@ -41,7 +41,7 @@ class InProcess:
     Args:
         mesh: whose.
         address: where, as `Mesh.serve_admin` takes it.
-        token: what callers have to show, or None.
+        token: reads what callers have to show, or None.
         host_names: as of `Admin`.
         exact: listen there before this returns, or raise; else it begins by itself, moves aside where a living process
             has the path of a Unix socket, and logs what cannot be.
@@ -50,15 +50,24 @@ class InProcess:
     """
 
     def __init__(
-        self, mesh: Mesh, address: str, *, token: str | None, host_names: Sequence[str] = (), exact: bool
+        self,
+        mesh: Mesh,
+        address: str,
+        *,
+        token: Callable[[], str | None],
+        host_names: Sequence[str] = (),
+        exact: bool,
     ) -> None:
         self._wanted = wanted(address, Path.cwd())
         self._mesh = ref(mesh)
         self._token, self._host_names = token, tuple(host_names)
         self._stopped = False
         self._admin: Admin | None = None
-        self._place: Place | None = self._opened(aside=False) if exact else None
+        self._place: Place | None = None
         self._loop = background()
+        inherit(self)
+        if exact:
+            self._place = self._opened(aside=False)
         try:
             self._job = self._loop.run(self._serve)
         except BaseException:
@@ -66,7 +75,6 @@ class InProcess:
             raise
         # Before its first step a job can be ended without a trace.
         self._job.ended.add_done_callback(self._put_away)
-        inherit(self)
 
     @property
     def address(self) -> str:
@@ -86,11 +94,13 @@ class InProcess:
         if admin is not None:
             admin.bereave()
         if place is not None:
-            place.sock.close()
+            place.forsake()
 
     def stop(self) -> None:
         """End it soon; does not wait, takes no lock, and may be called from anywhere."""
         self._stopped = True
+        # A child that is forked until it has ended has nothing to begin.
+        self._job.survives_fork = False
         if self._place is not None:
             self._place.remove()
         self._loop.cancel(self._job)
@@ -134,11 +144,11 @@ class InProcess:
         await self.aclose()
 
     def _made(self) -> Admin:
-        # The most of it, and its readers of HTTP and JSON: what a call would have to wait for.
+        # The most of it, its readers of HTTP and JSON, and a file: what a call would have to wait for.
         from meshclient.sidecar.admin import Admin
         from meshclient.sidecar.admin.view import WeakView
 
-        return Admin(WeakView(self._mesh), token=self._token, host_names=self._host_names)
+        return Admin(WeakView(self._mesh), token=self._token(), host_names=self._host_names)
 
     def _opened(self, *, aside: bool) -> Place:
         admin = self._admin = self._admin or self._made()

@@ -31,6 +31,8 @@ _MODE = 0o600
 _BACKLOG = 64
 # Meshes of one process that were all given the same path.
 _MOST = 16
+# It is somebody's; of another user's socket nobody else finds out whether he still listens.
+_TAKEN = (errno.EADDRINUSE, errno.EACCES, errno.EPERM)
 # Others take milliseconds; whoever locks a shared folder for good does not keep us from listening.
 _TRIALS, _PAUSE = 50, 0.01
 _REMEDY = {
@@ -60,10 +62,23 @@ class Place:
 
     def remove(self) -> None:
         """Remove the file of a Unix socket that is still ours; again changes nothing. Takes no lock."""
-        if self.made is not None and self.owner == os.getpid():
+        # Once: the number of a file that has gone may be that of the next one there.
+        made, self.made = self.made, None
+        if made is not None and self.owner == os.getpid():
             with suppress(OSError):
-                if identity(self.address.path) == self.made:
+                if identity(self.address.path) == made:
                     Path(self.address.path).unlink()
+
+    def forsake(self) -> None:
+        """In a forked child: let go of the socket, which would seem to be listened on for as long as the child lives.
+
+        Closing alone does not do it where somebody still has it in use, as uvloop's servers do for good.
+        """
+        if self.sock.fileno() >= 0:
+            nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(nowhere, self.sock.fileno(), inheritable=False)
+            os.close(nowhere)
+        self.sock.close()
 
 
 def wanted(text: str, folder: Path) -> Listening:
@@ -137,7 +152,7 @@ def _unix(path: str, *, aside: bool) -> Place:
             try:
                 clear_socket(each)
             except OSError as exc:
-                if exc.errno == errno.EADDRINUSE and aside:
+                if exc.errno in _TAKEN and aside:
                     continue
                 raise
             return _bound(each)
@@ -187,6 +202,9 @@ def _alone(folder: Path) -> Iterator[None]:
                 break
         yield
     finally:
+        # Closing would leave it locked by a child that was forked meanwhile.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

@@ -189,6 +189,8 @@ class AttemptSpan:
                 self._api.told(span, 0, CANCELLED)
             else:
                 self._api.told(span, outcome.status or 0, of_outcome(outcome))
+                if outcome.injected:
+                    span.set_attribute(at.INJECTED, outcome.injected)
             if version:
                 span.set_attribute(at.VERSION, version)
         span.end(time.time_ns() - int(late * 1e9) if late > 0 else None)

@@ -70,6 +70,12 @@ class FakeEndpoint:
         """How the next request is treated."""
         return self._left.popleft().turn() if self._left else self
 
+    def rewind(self) -> None:
+        """Begin the script anew, and those within it: what one test has used up is there for the next."""
+        self._left = deque(_act(each) for each in self.script)
+        for each in self._left:
+            each.rewind()
+
 
 def _act(step: Step) -> FakeEndpoint:
     if isinstance(step, FakeEndpoint):

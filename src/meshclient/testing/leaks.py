@@ -99,7 +99,7 @@ class LeakWatch:
                 if (mesh := opened.mesh()) is not None:
                     mesh.close()
         told += [
-            f"something runs on in the background: {place}; close the mesh or the lease that began it"
+            f"something runs on in the background: {place}; close the mesh, lease or server that began it"
             for job, place in self._jobs
             if job.ended not in wait_for_all([job.ended], PATIENCE if not told else 1.0).done
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshclient.mesh import Mesh
+from meshclient.testing.fake_endpoint import FakeEndpoint
 from meshclient.testing.fake_mesh import FakeMesh
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def marked_mesh(
         one for some in given.values() for one in ([some] if isinstance(some, str) or callable(some) else _all(some))
     ]
     if not any(isinstance(one, str) for one in each):
+        for one in each:
+            # The marker's, which all tests share that it stands above.
+            if isinstance(one, FakeEndpoint):
+                one.rewind()
         return FakeMesh(given, clock=clock, observers=observers, seed=seed, **arguments)  # type: ignore[arg-type]
     if not all(isinstance(one, str) for one in each):
         msg = "@pytest.mark.mesh: the instances of a mesh are all URLs, which are really called, or none is"

@@ -17,6 +17,7 @@ import socket
 import struct
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from meshclient.discovery.runtime.loop import background
@@ -45,7 +46,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class MisbehavingServer:
-    """Listens on a free port of 127.0.0.1 until it is closed; answers one request after another as told.
+    """Listens on a free port of 127.0.0.1 within a ``with`` block; answers one request after another as told.
 
     Args:
         behaviours: what it does to each request in turn, then the last of them for ever: ``well``, ``hang`` (never
@@ -53,7 +54,6 @@ class MisbehavingServer:
             (stops within the body), ``503``. Well by default.
 
     Attributes:
-        url: where it is.
         requests: how many requests have come.
 
     Raises ValueError for a behaviour that does not exist.
@@ -66,10 +66,16 @@ class MisbehavingServer:
             raise ValueError(msg)
         self._behaviours = list(behaviours or ("well",))
         self.requests = 0
-        self.url = ""
         self._open: set[asyncio.StreamWriter] = set()
-        self._port: Future[int] = Future()
+        self._port: Future[int] | None = None
         self._job: Job | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is. Raises RuntimeError where it is not yet."""
+        if self._port is None:
+            raise RuntimeError("a MisbehavingServer listens within a block: with MisbehavingServer(...) as server:")
+        return f"http://127.0.0.1:{self._port.result(_STARTS_WITHIN)}"
 
     def then(self, *behaviours: str) -> None:
         """From the next request on it does this instead."""
@@ -83,8 +89,9 @@ class MisbehavingServer:
             self._job = None
 
     def __enter__(self) -> Self:
-        self._job = background().run(self._serve, survives_fork=False)
-        self.url = f"http://127.0.0.1:{self._port.result(_STARTS_WITHIN)}"
+        self._port = Future()
+        self._job = background().run(partial(self._serve, self._port), survives_fork=False)
+        self._port.result(_STARTS_WITHIN)
         return self
 
     def __exit__(
@@ -92,9 +99,9 @@ class MisbehavingServer:
     ) -> None:
         self.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, port: Future[int]) -> None:
         server = await asyncio.start_server(self._visited, "127.0.0.1", 0)
-        self._port.set_result(server.sockets[0].getsockname()[1])
+        port.set_result(server.sockets[0].getsockname()[1])
         try:
             await server.serve_forever()
         finally:

@@ -11,6 +11,7 @@ to account that uses none of its fixtures, unless ``meshclient_leaks = all`` is 
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from meshclient.testing.mesh_events import MeshEvents
 
 _FIXTURES = frozenset({"mesh", "mesh_clock", "mesh_events"})
-_LEAKS = pytest.StashKey["LeakWatch"]()
-_EVENTS = pytest.StashKey["MeshEvents"]()
+# Of the run, for the test that runs: a fixture of a wider scope is not told which one it is made for.
+_LEAKS: pytest.StashKey[LeakWatch] = pytest.StashKey()
+_OURS = pytest.StashKey[bool]()
+_EVENTS: pytest.StashKey[MeshEvents] = pytest.StashKey()
 _FAILED = pytest.StashKey[bool]()
 _CHOICES = ("fixtures", "all", "off")
 # Where the latest end of what happened matters, the begin of it fills the screen.
@@ -58,12 +61,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def mesh_clock() -> ManualClock:
+def mesh_clock(request: pytest.FixtureRequest) -> ManualClock:
     """The clock of the fixture `mesh`, which stands still until a test advances it; pauses advance it at once."""
     import time
 
     from meshclient.testing.clock import ManualClock
 
+    _asked(request)
     # Lists bear the time of the machine, and shall not be from the future.
     return ManualClock(time.monotonic())
 
@@ -73,6 +77,7 @@ def mesh_events(request: pytest.FixtureRequest) -> MeshEvents:
     """What happened in the fixture `mesh`; another mesh may have it among its observers."""
     from meshclient.testing.mesh_events import MeshEvents
 
+    _asked(request)
     events = request.node.stash[_EVENTS] = MeshEvents()
     return events
 
@@ -95,11 +100,12 @@ def mesh(request: pytest.FixtureRequest, mesh_events: MeshEvents) -> Iterator[Me
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     """Begin to look before any fixture is made."""
-    if _watched(item):
-        from meshclient.testing.leaks import LeakWatch
-
-        watch = item.stash[_LEAKS] = LeakWatch()
-        watch.begin()
+    item.stash[_FAILED] = False
+    # pytest tells nobody before a fixture is made whether that of a name is ours. Whoever has one of their own does not
+    # pay for the import of meshclient; and before that nothing can be left open.
+    named = not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) and "meshclient.mesh" in sys.modules
+    if named or item.config.getini("meshclient_leaks") == "all":
+        _look(item)
     return (yield)
 
 
@@ -108,7 +114,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """What a fixture of a wider scope opens is not the test's to close."""
-    watch = _watch_of(request) if fixturedef.scope != "function" else None
+    watch = None if fixturedef.scope == "function" else request.config.stash.get(_LEAKS, None)
     with nullcontext() if watch is None else watch.exempt():
         return (yield)
 
@@ -130,15 +136,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     """Look at what is left when all fixtures of the test have ended."""
-    watch = item.stash.get(_LEAKS, None)
     try:
         result = yield
     finally:
+        watch = item.config.stash.get(_LEAKS, None)
         if watch is not None:
             watch.end()
-            del item.stash[_LEAKS]
+            del item.config.stash[_LEAKS]
+    held = item.config.getini("meshclient_leaks") == "all" or item.stash.get(_OURS, False)
     # A test that fails does not come to its end, and what it left open says nothing.
-    if watch is not None and not item.stash.get(_FAILED, False) and (left := watch.found()):
+    if watch is not None and held and not item.stash.get(_FAILED, False) and (left := watch.found()):
         reasons = "\n".join(f"  - {each}" for each in left)
         pytest.fail(
             f"{item.nodeid} left something open:\n{reasons}\n(@pytest.mark.mesh_may_leak lets a test do so)",
@@ -147,26 +154,26 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     return result
 
 
+def _asked(request: pytest.FixtureRequest) -> None:
+    """A fixture of ours is made for the test, whether it names it or asks for it while it runs."""
+    request.node.stash[_OURS] = True
+    _look(request.node)
+
+
+def _look(item: pytest.Item) -> None:
+    """From now on, unless that has begun already or is not wanted."""
+    if (
+        _LEAKS in item.config.stash
+        or item.config.getini("meshclient_leaks") == "off"
+        or item.get_closest_marker("mesh_may_leak") is not None
+    ):
+        return
+    from meshclient.testing.leaks import LeakWatch
+
+    watch = item.config.stash[_LEAKS] = LeakWatch()
+    watch.begin()
+
+
 def _told(events: MeshEvents, report: pytest.TestReport) -> bool:
     """Whether there is nothing to say of what happened, or the failure itself says it."""
     return not len(events) or "what happened:" in report.longreprtext
-
-
-def _watched(item: pytest.Item) -> bool:
-    chosen = item.config.getini("meshclient_leaks")
-    if chosen == "off" or item.get_closest_marker("mesh_may_leak") is not None:
-        return False
-    return chosen == "all" or any(_is_ours(item, name) for name in _FIXTURES)
-
-
-def _is_ours(item: pytest.Item, name: str) -> bool:
-    """Whether the test uses our fixture of this name, and not one of its own that hides it."""
-    # pytest tells nobody else; where it keeps this elsewhere one day, tests are not looked at unless they all are.
-    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    return name in known and getattr(known[name][-1].func, "__module__", "") == __name__
-
-
-def _watch_of(request: pytest.FixtureRequest) -> LeakWatch | None:
-    # The test that a fixture of a wider scope is made for is known to pytest alone.
-    item = getattr(request, "_pyfuncitem", None)
-    return item.stash.get(_LEAKS, None) if isinstance(item, pytest.Item) else None

@@ -23,17 +23,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from meshclient.discovery.catalogue import Catalogue
 from meshclient.discovery.supervision import supervise
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.service import ServiceName
 from meshclient.model.snapshot import Empty, Failed, Ready, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from typing import Self
 
     from meshclient.discovery.resolver import Resolver
@@ -114,13 +116,15 @@ class ResolverContract:
         asyncio.run(check())
 
     def test_a_large_service_is_complete(self) -> None:
-        """Paging, truncation and datagram sizes lose no endpoint."""
+        """Paging, truncation and datagram sizes lose no endpoint, and none that is listed is told to be left out."""
 
         async def check() -> None:
             name, resolver = await self._service(*range(self.many))
             async with _Watch(resolver, name, self.within) as watch:
                 answer = await watch.until(_is_ready, "Ready")
             self._expect(answer, *range(self.many))
+            assert isinstance(answer, Ready)
+            assert not answer.left_out, answer.left_out[:5]
 
         asyncio.run(check())
 
@@ -193,6 +197,23 @@ class ResolverContract:
                 async with _Watch(resolver, name, self.within) as watch:
                     answer = await watch.until(_is_ready, f"{name} Ready")
                 self._expect(answer, number)
+
+        asyncio.run(check())
+
+    def test_a_catalogue_names_what_is_listed(self) -> None:
+        """A resolver that tells which services there are names those it lists, on any loop and without a watch."""
+
+        async def check() -> None:
+            name, resolver = await self._service(0)
+            self._need(isinstance(resolver, Catalogue), "it does not tell which services there are")
+            assert isinstance(resolver, Catalogue)
+            names: Collection[str] = ()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.within):
+                    while _folded(name.value) not in map(_folded, names):
+                        names = await resolver.names()
+                        await asyncio.sleep(0.01)
+            assert _folded(name.value) in map(_folded, names), f"{name} is not among {sorted(names)[:20]}"
 
         asyncio.run(check())
 
@@ -390,6 +411,11 @@ class _Watch:
 def _fresh(base: str) -> ServiceName:
     """A name that no other test uses, so that one registry can serve them all."""
     return ServiceName.parse(f"{base}-{secrets.token_hex(4)}")
+
+
+def _folded(text: str) -> str:
+    """Without what some registries cannot spell."""
+    return re.sub(r"[^a-z0-9]", "_", text.lower())
 
 
 def _is_ready(answer: Answer) -> bool:

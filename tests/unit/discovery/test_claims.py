@@ -62,5 +62,8 @@ def test_what_is_out_of_the_ordinary_is_looked_at_closely(path: Path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(sys, "path", [str(archive)])
         assert may_be_claimed(GROUP, "file")
-    (path / "old.egg").mkdir()
+    (path / "old.egg" / "EGG-INFO").mkdir(parents=True)
     assert may_be_claimed(GROUP, "file")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "path", [str(path / "old.egg")])
+        assert may_be_claimed(GROUP, "file")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,12 @@ from meshclient.errors import ConfigError
 from meshclient.model.endpoint import Endpoint
 from meshclient.model.events import AttemptFinished
 from meshclient.testing import FakeEndpoint, FakeMesh, ManualClock, MeshEvents, MisbehavingServer, chaos, disable_waits
+from telemetered import of, traced
 from unit.http.face import Face, face_fixture  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from meshclient.model.report import CallReport
 
@@ -78,6 +82,20 @@ def test_calls_that_take_the_short_road_meet_it_and_then_take_it_again(face: Fac
         statuses.append(face.run(http.get(URL)).status_code)
     assert statuses == [200, 502, 200]
     assert server.requests == 2
+
+
+def test_faults_are_on_the_way_that_attempts_go_anyhow(face: Face, tmp_path: Path) -> None:
+    """Our own engine alone reaches Unix sockets; and an instance is meant however its name is written."""
+    for url in (f"unix:{tmp_path}/none.sock", "http://LocalHost:1"):
+        http = face.orders(url, service={"retry": False})
+        with (
+            chaos(http.mesh, "orders", latency=0.001, instances=0.5),
+            pytest.raises(httpx.ConnectError) as caught,
+        ):
+            face.run(http.get(URL))
+        assert caught.value.mesh.injected == (  # type: ignore[attr-defined]
+            "delayed by 0.001s (a fault that chaos asks for)",
+        )
 
 
 def test_variants_meet_it_too(face: Face) -> None:
@@ -198,6 +216,47 @@ def test_what_is_written_back_is_read_again() -> None:
             FAULTS.read([{"share": 1, "status": 503, **wrong}])
 
 
+def test_each_instance_is_drawn_as_often_as_any_other() -> None:
+    listed = [Endpoint(f"10.0.0.{number}", 80) for number in range(3)]
+    drawn = Counter(
+        each.host
+        for seed in range(1500)
+        for each in listed
+        if FaultRule(1.0, status=503, instances=0.01, seed=seed).meets((each.host, each.port), lambda: listed)
+    )
+    # Within five standard deviations of 500.
+    assert all(abs(count - 500) < 92 for count in drawn.values())
+    assert drawn.total() == 1500
+
+
+def test_flaky_is_as_flaky_as_it_says() -> None:
+    attempts = 20_000
+    injection = Injection("orders", PROFILES["flaky"], chance=random.Random(1).random)
+    faults = [injection.fault(lambda _: None, random.random) for _ in range(attempts)]
+    ended = Counter(str(fault) for fault in faults if fault is not None)
+    assert ended["ended by disconnected"] / attempts == pytest.approx(0.05, abs=0.008)
+    assert ended["answered 503"] / attempts == pytest.approx(0.05 * 0.95, abs=0.008)
+    assert len(ended) == 2
+
+
+def test_a_span_says_so(monkeypatch: pytest.MonkeyPatch, face: Face) -> None:
+    settings = {"orders": {"retry": False, "faults": [{"share": 1, "delay": "1ms"}]}}
+    with traced(monkeypatch) as spans, FakeMesh({"orders": FakeEndpoint()}, settings=settings) as mesh:
+        client: Any = mesh.async_client() if face.is_async else mesh.client()
+        face.run(client.get(URL))
+        with chaos(mesh, "orders", error_rate=1.0):
+            face.run(client.get(URL))
+        mesh.service("orders").inject(None)
+        face.run(client.get(URL))
+        face.close(client)
+        told = [of(span).get("meshclient.attempt.injected") for span in spans.ended()]
+    assert told == [
+        "delayed by 0.001s (a fault that the configuration asks for)",
+        "answered 503 (a fault that chaos asks for)",
+        None,
+    ]
+
+
 def test_instances_are_drawn_by_their_addresses_and_the_seed() -> None:
     endpoints = [Endpoint(f"10.0.0.{number}", 80, zone="ab"[number % 2]) for number in range(10)]
 
@@ -217,6 +276,8 @@ def test_instances_are_drawn_by_their_addresses_and_the_seed() -> None:
     assert met(FaultRule(1.0, status=503, zone="a"), endpoints) == {each.host for each in endpoints if each.zone == "a"}
     assert len(met(FaultRule(1.0, status=503, zone=ANY_ZONE), endpoints)) == 5
     assert met(FaultRule(1.0, status=503, zone="c"), endpoints) == set()
+    many = [Endpoint(f"10.0.0.{number}", 80) for number in range(100)]
+    assert len(met(FaultRule(1.0, status=503, instances=0.07), many)) == 7
     assert str(FaultRule(1.0, status=503, instances=0.5, zone="a")) == (
         "100.000% of the attempts at 50.000% of the instances in zone a answered 503"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -69,6 +67,13 @@ def test_the_same_each_time(mesh, time):
 
 SEEN = {}
 
+@pytest.mark.parametrize("time", [1, 2])
+@pytest.mark.mesh(services={"orders": [FakeEndpoint(script=[FakeEndpoint(status=500, script=[503])], json=1)]})
+def test_a_script_begins_anew(mesh, mesh_events, time):
+    with mesh.client() as http:
+        ask(http)
+    assert [event.outcome.status for event in mesh_events.of("picked")] == [503, 200]
+
 def test_a_mesh_of_a_wider_fixture_is_not_the_tests(shared, mesh):
     shared.warm("late")
 
@@ -131,6 +136,11 @@ def test_thread(mesh):
     from meshclient.discovery.runtime.loop import background
     KEPT.append(background().run(asyncio.Event().wait))
 
+def test_asked_for_late(request):
+    request.getfixturevalue("mesh")
+    KEPT.append(another())
+    KEPT[-1].warm("users")
+
 @pytest.mark.mesh(services={"orders": FakeEndpoint(script=[503], json=1)})
 def test_a_failure(mesh, mesh_events):
     KEPT.append(another())
@@ -158,24 +168,16 @@ def plain(result: pytest.RunResult) -> str:
 
 def test_what_is_right_passes(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(GOOD)
-    result = pytester.runpytest_subprocess("-W", "error", "--strict-markers", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=10)
-
-
-def test_it_costs_nothing_where_nobody_asks() -> None:
-    probe = (
-        "import sys, pytest; before = set(sys.modules); import meshclient.testing.pytest_plugin;"
-        "print(*sorted(set(sys.modules) - before))"
+    result = pytester.runpytest_subprocess(
+        "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:xdist"
     )
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True)
-    assert set(done.stdout.split()) <= {"meshclient", "meshclient.testing", "meshclient.testing.pytest_plugin", "zlib"}
+    result.assert_outcomes(passed=12)
 
 
 def test_what_is_left_open_fails_with_the_place(pytester: pytest.Pytester) -> None:
     path = pytester.makepyfile(BAD)
-    # Divided among processes too, since fixtures and marks are looked at in each.
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n1")
-    result.assert_outcomes(passed=4, errors=5, failed=1)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    result.assert_outcomes(passed=5, errors=6, failed=1)
     said = plain(result)
     lines = BAD.strip().splitlines()
 
@@ -186,7 +188,7 @@ def test_what_is_left_open_fails_with_the_place(pytester: pytest.Pytester) -> No
     made = at("return meshclient.Mesh")
     assert f"a mesh not closed, which watches users: {made} in another, called from {path}" in said
     assert "test_bad" not in said
-    assert said.count("a mesh not closed") == 2
+    assert said.count("a mesh not closed") == 3
     assert f"something runs on in the background: {at('background().run(')}" in said
     assert "the instances of a mesh are all URLs, which are really called, or none is" in said
     # The failure is told alone, with what happened; what was left open then says nothing.
@@ -208,6 +210,25 @@ def test_all_tests_or_none(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-p", "no:cacheprovider", "-o", "meshclient_leaks=all").assert_outcomes(
         passed=1, errors=1
     )
+
+
+def test_whoever_has_a_mesh_of_their_own_does_not_pay(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+        import pytest
+
+        @pytest.fixture
+        def mesh():
+            return "of triangles"
+
+        def test_it(mesh):
+            assert {name for name in sys.modules if name.startswith("meshclient.")} == {
+                "meshclient.testing", "meshclient.testing.pytest_plugin"
+            }
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(passed=1)
 
 
 def test_a_setting_that_does_not_exist(pytester: pytest.Pytester) -> None:

@@ -150,8 +150,18 @@ def test_a_server_misbehaves(face: Face, behaviour: str, kind: str) -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             face.run(http.get(URL))
         assert server.requests == 3
+
+
+def test_a_server_is_there_within_a_block_and_again_in_another() -> None:
     with pytest.raises(ValueError, match="no server behaves 'hangs': write any of well, hang"):
         MisbehavingServer("hangs")
+    server = MisbehavingServer()
+    with pytest.raises(RuntimeError, match=r"with MisbehavingServer\(\.\.\.\) as server"):
+        assert server.url
+    for _ in range(2):
+        with server:
+            assert httpx.get(server.url).text == "well\n"
+    assert server.requests == 2
 
 
 def test_a_registry_in_every_trouble() -> None:

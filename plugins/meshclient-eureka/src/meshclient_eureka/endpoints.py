@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from meshclient.discovery.http_registry.fields import EXCERPT, PayloadError
 from meshclient.model.endpoint import DEFAULT_PORTS, MAX_WEIGHT, Endpoint, Health
+from meshclient.model.snapshot import LeftOut
 from meshclient_eureka.applications import UP, Instance, data_center
 from meshclient_eureka.payload import Table, flag, number, table, text
 
@@ -24,6 +25,7 @@ _ZONE_KEYS = ("zone", "availability_zone")
 _OVERRIDE_KEYS = ("overriddenStatus", "overriddenstatus")  # the second is that of Eureka's XML and of old servers
 # What the server's JSON puts beside the entries of a map to name its Java class.
 _CLASS = "@class"
+_MALFORMED = "malformed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,16 @@ class ServiceList:
 
     Args:
         endpoints: the usable instances.
-        malformed: one text for each record that should be usable and cannot be an endpoint.
+        left_out: the others, and why.
     """
 
     endpoints: tuple[Endpoint, ...]
-    malformed: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def malformed(self) -> tuple[str, ...]:
+        """One text for each record that should be usable and cannot be an endpoint."""
+        return tuple(f"{each.label}: {each.detail}" for each in self.left_out if each.reason == _MALFORMED)
 
 
 def decode_endpoints(instances: Iterable[Instance], *, address: str = "host", scheme: str = "") -> ServiceList:
@@ -50,25 +57,40 @@ def decode_endpoints(instances: Iterable[Instance], *, address: str = "host", sc
     Raises PayloadError where some should be usable and not one of those is well-formed.
     """
     endpoints: list[Endpoint] = []
-    malformed: list[str] = []
+    left_out: list[LeftOut] = []
     for instance in instances:
+        label = repr(instance.id[:EXCERPT])
         try:
-            endpoint = _endpoint(instance, address, scheme)
+            if why := _unfit(instance):
+                left_out.append(LeftOut(label, *why))
+                continue
+            endpoint, weight = _endpoint(instance, address, scheme)
         except ValueError as exc:
-            malformed.append(f"{instance.id[:EXCERPT]!r}: {exc}")
+            left_out.append(LeftOut(label, _MALFORMED, str(exc)))
         else:
-            if endpoint is not None:
+            if weight:
                 endpoints.append(endpoint)
-    if malformed and not endpoints:
-        raise PayloadError(f"none of {len(malformed)} instances is an endpoint; the first is {malformed[0]}")
-    return ServiceList(tuple(endpoints), tuple(malformed))
+            else:
+                left_out.append(LeftOut(label, "no_weight", "its metadata give it the weight 0", endpoint))
+    found = ServiceList(tuple(endpoints), tuple(left_out))
+    if found.malformed and not endpoints:
+        raise PayloadError(
+            f"none of {len(found.malformed)} instances is an endpoint; the first is {found.malformed[0]}"
+        )
+    return found
 
 
-def _endpoint(instance: Instance, address: str, asked: str) -> Endpoint | None:
-    """The endpoint of a record, or None where it is not to be used."""
-    record = instance.record
-    if instance.status != UP or _override(record) not in ("", "UNKNOWN", UP):
+def _unfit(instance: Instance) -> tuple[str, str] | None:
+    """Why its status keeps an instance out, in a word and in words."""
+    status = instance.status
+    if status == UP and (status := _override(instance.record)) in ("", "UNKNOWN", UP):
         return None
+    return "draining" if status == "OUT_OF_SERVICE" else "critical", f"its status is {status[:EXCERPT]}"
+
+
+def _endpoint(instance: Instance, address: str, asked: str) -> tuple[Endpoint, float]:
+    """The endpoint of a record, and its weight, which may be 0."""
+    record = instance.record
     metadata = _metadata(record)
     scheme, port = _service_port(record, asked or _named_scheme(metadata))
     host, ip = text(record.get("hostName"), "its hostName"), text(record.get("ipAddr"), "its ipAddr")
@@ -84,7 +106,7 @@ def _endpoint(instance: Instance, address: str, asked: str) -> Endpoint | None:
         metadata=metadata,
         health=Health.PASSING,
     )
-    return endpoint if weight else None
+    return endpoint, weight
 
 
 def _override(record: Table) -> str:

@@ -17,6 +17,8 @@ from meshclient.discovery.http_registry.fields import PayloadError
 from meshclient_eureka.payload import text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meshclient_eureka.applications import Applications, Instance
 
 Instances = Mapping[str, "Instance"]
@@ -77,10 +79,18 @@ class Registry:
 
     def by_vip(self, name: str, *, secure: bool) -> tuple[Instance, ...]:
         """The instances of all applications that have this VIP address, or secure VIP address."""
-        key = "secureVipAddress" if secure else "vipAddress"
         wanted = name.lower()
-        every = (instance for held in self.apps.values() for instance in held.values())
-        return tuple(instance for instance in every if wanted in _vips(instance.record.get(key)))
+        return tuple(instance for instance, vips in self._with_vips(secure) if wanted in vips)
+
+    def vips(self, *, secure: bool) -> list[str]:
+        """All VIP addresses, or secure VIP addresses."""
+        return sorted({vip for _, vips in self._with_vips(secure) for vip in vips} - {""})
+
+    def _with_vips(self, secure: bool) -> Iterator[tuple[Instance, list[str]]]:  # noqa: FBT001 - as of the public ones
+        key = "secureVipAddress" if secure else "vipAddress"
+        for held in self.apps.values():
+            for instance in held.values():
+                yield instance, _vips(instance.record.get(key))
 
 
 def _vips(value: object) -> list[str]:

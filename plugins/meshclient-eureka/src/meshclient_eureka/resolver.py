@@ -88,6 +88,21 @@ class EurekaResolver:
         finally:
             await self._leave(loop, feed)
 
+    async def names(self) -> list[str]:
+        """The applications of the registry, or with ``by=vip`` the addresses that they have.
+
+        Raises EurekaError where it cannot be fetched.
+        """
+        loop = asyncio.get_running_loop()
+        feed = self._join(loop)
+        try:
+            registry = (await feed.after(0)).outcome
+        finally:
+            await self._leave(loop, feed)
+        if not isinstance(registry, Registry):
+            raise registry
+        return registry.vips(secure=self._secure) if self._options.by == "vip" else list(registry.apps)
+
     def refresh(self, name: ServiceName) -> None:  # noqa: ARG002 - one fetch brings all names
         """Fetch soon, as calls to an endpoint have failed; called on the discovery loop."""
         if feed := self._feeds.get(asyncio.get_running_loop()):
@@ -108,9 +123,13 @@ class EurekaResolver:
                 del self._feeds[loop]
             await feed.stop()
 
+    @property
+    def _secure(self) -> bool:
+        return self._options.endpoint_scheme == "https"
+
     def _records(self, registry: Registry, name: ServiceName) -> tuple[Instance, ...]:
         if self._options.by == "vip":
-            return registry.by_vip(name.value, secure=self._options.endpoint_scheme == "https")
+            return registry.by_vip(name.value, secure=self._secure)
         return registry.by_app(name.value)
 
     def _answer(self, name: ServiceName, records: tuple[Instance, ...]) -> Ready | Empty | Failed:
@@ -121,4 +140,4 @@ class EurekaResolver:
             where = ", ".join(server.authority for server in options.servers)
             return Failed(f"Eureka at {where} lists service '{name}' with malformed records only: {exc}")
         self._complaints.left_out(name, found.malformed, len(records))
-        return listing(found.endpoints, source=self.source, exists=bool(records))
+        return listing(found.endpoints, source=self.source, exists=bool(records), left_out=found.left_out)

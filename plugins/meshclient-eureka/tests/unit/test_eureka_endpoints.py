@@ -143,3 +143,24 @@ def test_a_malformed_record_is_reported_beside_the_others(record: dict[str, Any]
     assert problem in found.malformed[0]
     with pytest.raises(PayloadError, match="none of 1 instances"):
         decode_endpoints([broken, instance("DOWN")], scheme=asked)
+
+
+def test_what_is_left_out_is_told_with_the_reason() -> None:
+    found = decode_endpoints(
+        [
+            instance(id="good"),
+            instance("DOWN", id="down", port="odd"),
+            instance("OUT_OF_SERVICE", id="out"),
+            instance(id="held", overriddenStatus="STARTING"),
+            instance(id="idle", metadata={"weight": "0"}),
+            instance(id="none", port=port(0)),
+        ]
+    )
+    assert [endpoint.id for endpoint in found.endpoints] == ["good"]
+    assert [(each.label, each.reason, each.detail) for each in found.left_out[:4]] == [
+        ("'down'", "critical", "its status is DOWN"),
+        ("'out'", "draining", "its status is OUT_OF_SERVICE"),
+        ("'held'", "critical", "its status is STARTING"),
+        ("'idle'", "no_weight", "its metadata give it the weight 0"),
+    ]
+    assert found.left_out[4].reason == "malformed"

@@ -61,6 +61,26 @@ def test_the_registry_is_fetched_once_for_all_names_and_again_for_a_new_loop(kit
     assert server.asked == 2
 
 
+def test_what_it_lists_and_what_it_leaves_out(kit: Kit) -> None:
+    apps = {"a": [record("a1", vipAddress="shop, Cart:80"), record("a2", status="DOWN")], "b": [record("b1")]}
+    transport = httpx.MockTransport(Server(whole(**apps)))
+
+    async def run() -> None:
+        before = asyncio.all_tasks()
+        resolver = kit.resolver("eureka://h", transport)
+        assert sorted(name.lower() for name in await resolver.names()) == ["a", "b"]
+        assert await kit.resolver("eureka://h?by=vip", transport).names() == ["cart", "shop"]
+        with pytest.raises(EurekaError):
+            await kit.resolver("eureka://h", httpx.MockTransport(Server(httpx.Response(500)))).names()
+        async with kit.watch(resolver, "a") as watch:
+            answer = await watch.next()
+            assert isinstance(answer, Ready)
+            assert [(each.label, each.reason) for each in answer.left_out] == [("'a2'", "critical")]
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(run())
+
+
 def test_a_watch_that_ends_leaves_the_fetching_to_the_others(kit: Kit) -> None:
     server = Server(whole(a=[record("a1")], b=[record("b1")]))
     resolver = kit.resolver("eureka://h?interval=20ms", httpx.MockTransport(server))

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshclient.cli.checks.plugged import open_one
 from meshclient.cli.checks.registry import Asked, Heard, Trouble
+from meshclient.discovery.catalogue import names_of
 from meshclient.discovery.composition import first_answer, union_answer
 from meshclient.discovery.expression import Choice, Migration, parse, uris
 from meshclient.discovery.resolver import ResolverUri
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # Asked for where nobody names a service: whether a registry answers at all does not depend on the name.
 PROBE = ServiceName("meshclient-check")
 # Most questions under way.
-_AT_ONCE = 16
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,28 @@ async def ask(text: str, names: Sequence[str], limit: float) -> Answers:
         answer = _together(expression, iter([_answer(each, each.heard[name]) for each in asked]))
         lists[name] = answer or Pending(source=text.partition("://")[0])
     return Answers(asked, lists)
+
+
+async def names_at(text: str, limit: float) -> list[str]:
+    """The services that registries list, as far as they can tell in time."""
+    found: set[str] = set()
+    for uri in _answering(parse(text)):
+        # What is wrong with a registry shows where it is asked for services.
+        with suppress(Exception):
+            async with asyncio.timeout(limit):
+                found |= await names_of(uri) or frozenset()
+    return sorted(found)
+
+
+def _answering(expression: Expression) -> Iterator[ResolverUri]:
+    """Whose services calls may go to: of a migration, only where it comes from."""
+    if isinstance(expression, ResolverUri):
+        yield expression
+    elif isinstance(expression, Migration):
+        yield from _answering(expression.serving)
+    else:
+        for part in expression.parts:
+            yield from _answering(part)
 
 
 async def _heard(resolver: Resolver, name: ServiceName, limit: float) -> Heard:

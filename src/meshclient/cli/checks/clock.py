@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from meshclient.cli.checks.finding import Kind, Level, Outcome, Passed, Skipped
 from meshclient.cli.checks.wording import plural
@@ -77,7 +78,9 @@ def judge(facts: ClockFacts) -> Iterator[Outcome]:
         return
     wrong = [each for each in seen if abs(ahead(each)) > TOLERANCE]
     shifts = [ahead(each) for each in seen]
-    if len(seen) > 1 and len(wrong) == len(seen) and max(shifts) - min(shifts) <= TOLERANCE:
+    # Several servers of one host have one clock.
+    hosts = {urlsplit(each.source).hostname for each in seen}
+    if len(hosts) > 1 and len(wrong) == len(seen) and max(shifts) - min(shifts) <= TOLERANCE:
         what = f"this host's clock is {_apart(-shifts[0])} {plural(len(seen), 'other')} that agree"
         yield OWN.found(what, subject="this host")
         return

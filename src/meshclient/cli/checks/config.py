@@ -127,7 +127,6 @@ class ConfigFacts:
         state_dir: why the folder cannot be used; empty where it can, or there is none.
         open_files: this process's limit, or None where there is none.
         connections: the most that is configured by hand for one service, or 0.
-        needs_nobody: whether all services that are asked for have endpoints of their own.
     """
 
     loaded: Loaded | None = None
@@ -138,7 +137,6 @@ class ConfigFacts:
     state_dir: str = ""
     open_files: int | None = None
     connections: int = 0
-    needs_nobody: bool = False
 
     @property
     def usable(self) -> bool:
@@ -190,6 +188,8 @@ def _whom(facts: ConfigFacts, loaded: Loaded) -> Iterator[Outcome]:
         yield NO_RESOLVER.found(f"resolver ({loaded.origin('resolver')}): {what}", subject="resolver", fix=fix)
     elif config.resolver:
         yield Passed(CATEGORY, f"a resolver is configured ({loaded.origin('resolver')})")
+    elif config.sidecar.inbound and not config.sidecar.outbound:
+        yield Passed(CATEGORY, "the sidecar only takes calls in, no resolver is needed")
     elif not any(service.endpoints for service in config.services.values()):
         yield NOBODY_TO_ASK.found("no resolver is configured, and no service has endpoints")
     else:

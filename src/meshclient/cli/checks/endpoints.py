@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from meshclient.cli.checks.finding import Kind, Level, Outcome, Passed, Skipped
+from meshclient.cli.checks.finding import Finding, Kind, Level, Outcome, Passed, Skipped
 from meshclient.cli.checks.reached import How
 from meshclient.cli.checks.wording import listed, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from meshclient.cli.checks.finding import Finding
     from meshclient.cli.checks.reached import Reached
     from meshclient.model.endpoint import Endpoint
 
@@ -63,9 +62,9 @@ LOCAL = _kind(
 )
 NO_PLACE = _kind(
     506,
-    Level.ERROR,
+    Level.WARNING,
     "an endpoint has an address at which nobody is",
-    "0.0.0.0 and :: mean 'every address of mine' to a server that listens, and nothing to a caller",
+    "0.0.0.0 and :: mean 'every address of mine' to a server that listens; a caller reaches itself there, or nobody",
     "register the address at which others reach the host, not the one that the server binds to",
 )
 OTHER_FAMILY = _kind(
@@ -87,7 +86,7 @@ SILENT = _kind(
     Level.WARNING,
     "an endpoint takes connections and gives no answer",
     "attempts that are sent there end with their time-out, and then go elsewhere",
-    "see what the instance is doing; a health check in the registry would take it out",
+    "see what the instance is doing; a longer --timeout tells a slow one from a silent one",
 )
 SPEAKS_TLS = _kind(
     510,
@@ -95,6 +94,13 @@ SPEAKS_TLS = _kind(
     "an endpoint that is listed as http speaks TLS",
     "every attempt that is sent there fails",
     "list it as https: https://host:port in the configuration, the registry's tag or metadata scheme=https elsewhere",
+)
+CLOSES = _kind(
+    511,
+    Level.INFO,
+    "an endpoint closes the connection without an answer to HEAD",
+    "a server that knows no HEAD may do so, and calls go well; a proxy with nothing behind it does so as well",
+    "see whether a request that the service knows is answered: meshclient call SERVICE/PATH",
 )
 KINDS = (
     NONE_LISTENS,
@@ -107,13 +113,17 @@ KINDS = (
     NOT_HTTP,
     SILENT,
     SPEAKS_TLS,
+    CLOSES,
 )
 _KINDS = {
     How.NO_ADDRESS: NO_ADDRESS,
     How.NOT_HTTP: NOT_HTTP,
     How.SILENT: SILENT,
     How.SPEAKS_TLS: SPEAKS_TLS,
+    How.CLOSED: CLOSES,
 }
+# Findings of one kind for one service that are told one by one.
+_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,25 @@ def judge(facts: EndpointFacts) -> Iterator[Outcome]:
     for service, endpoints in facts.listed.items():
         yield from _addresses(service, endpoints)
     for service, group in groupby(facts.reached, key=lambda each: each.service):
-        yield from _reached(service, list(group))
+        yield from _few(service, _reached(service, list(group)))
     if facts.reason:
         yield Skipped(CATEGORY, "connecting to endpoints", facts.reason)
     if facts.left:
         yield Skipped(CATEGORY, f"another {plural(facts.left, 'endpoint')}", "one look connects to so many and no more")
+
+
+def _few(service: str, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """The first of each kind, and how many more there are: a large service behind a firewall would fill screens."""
+    counts: Counter[Kind] = Counter()
+    for each in outcomes:
+        if isinstance(each, Finding):
+            counts[each.kind] += 1
+            if counts[each.kind] > _MOST:
+                continue
+        yield each
+    for kind, count in counts.items():
+        if count > _MOST:
+            yield kind.found(f"{service}: and so it is for {count - _MOST} more", subject=service)
 
 
 def _addresses(service: str, endpoints: Sequence[Endpoint]) -> Iterator[Finding]:

@@ -80,6 +80,7 @@ class Finding:
         why: what it does to calls.
         fix: what to do next.
         subject: the service, endpoint, registry or setting concerned; empty for the whole.
+        foreign: whether it is about something that nobody here has asked for.
     """
 
     kind: Kind
@@ -87,6 +88,12 @@ class Finding:
     why: str
     fix: str
     subject: str = ""
+    foreign: bool = False
+
+    @property
+    def level(self) -> Level:
+        """How bad it is: what is wrong with other people's services is no error of those who look."""
+        return Level.WARNING if self.foreign and self.kind.level is Level.ERROR else self.kind.level
 
 
 @dataclass(frozen=True, slots=True)

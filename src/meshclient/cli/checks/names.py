@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from meshclient.cli.checks.finding import Kind, Level, Outcome, Passed, Skipped
 from meshclient.cli.checks.wording import listed, plural
 from meshclient.model.duration import format_duration
-from meshclient.model.snapshot import Empty, Failed, Pending, Ready
+from meshclient.model.snapshot import Empty, Failed, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,8 @@ STORED_LIST = _kind(
 )
 KINDS = (UNKNOWN, EMPTY, UNUSABLE, OMITTED, NO_STORED_LIST, STORED_LIST)
 
+_WRITE = 'write endpoints = ["http://host:port"] for it into the configuration, or name a resolver that lists it'
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -108,11 +110,13 @@ class NameFacts:
         services: each that was asked for.
         others: names that exist, for suggestions.
         reason: why none was asked for.
+        alone: whether the configuration is all that tells of services.
     """
 
     services: tuple[Named, ...] = ()
     others: tuple[str, ...] = ()
     reason: str = ""
+    alone: bool = False
 
 
 def judge(facts: NameFacts) -> Iterator[Outcome]:
@@ -121,10 +125,11 @@ def judge(facts: NameFacts) -> Iterator[Outcome]:
         yield Skipped(CATEGORY, "services", facts.reason)
     ready = []
     for service in facts.services:
-        if isinstance(service.snapshot, Ready) and any(endpoint.usable for endpoint in service.snapshot.endpoints):
+        if any(endpoint.usable for endpoint in service.snapshot.endpoints):
             ready.append(service)
         else:
-            yield _lacking(service, [name for name in facts.others if name != service.name])
+            others = [name for name in facts.others if name != service.name]
+            yield _lacking(service, others, _WRITE if facts.alone else "")
         if service.omitted:
             what = f"{service.name}: {plural(len(service.omitted), 'record')} left out: {service.omitted[0]}"
             yield OMITTED.found(what, subject=service.name)
@@ -135,16 +140,17 @@ def judge(facts: NameFacts) -> Iterator[Outcome]:
         yield Passed(CATEGORY, f"usable endpoints are known of {listed(counts, 5)}")
 
 
-def _lacking(service: Named, others: list[str]) -> Outcome:
+def _lacking(service: Named, others: list[str], fix: str) -> Outcome:
+    """`fix` where more is known of what to do than of every such case."""
     name, snapshot = service.name, service.snapshot
     if isinstance(snapshot, Failed | Pending):
         return Skipped(CATEGORY, f"what is known of {name}", "its registry gives no answer")
     if isinstance(snapshot, Empty) and not snapshot.exists:
         close = get_close_matches(name, others, 1)
-        fix = f"did you mean {close[0]!r}? {UNKNOWN.fix}" if close else ""
+        fix = f"did you mean {close[0]!r}? {fix or UNKNOWN.fix}" if close else fix
         return UNKNOWN.found(f"{snapshot.source} knows no service {name!r}", subject=name, fix=fix)
     if isinstance(snapshot, Empty):
-        return EMPTY.found(f"{snapshot.source} knows {name!r} and lists no endpoint to call", subject=name)
+        return EMPTY.found(f"{snapshot.source} knows {name!r} and lists no endpoint to call", subject=name, fix=fix)
     what = f"all {plural(len(snapshot.endpoints), 'endpoint')} of {name!r} are critical or draining"
     return UNUSABLE.found(what, subject=name)
 

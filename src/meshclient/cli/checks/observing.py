@@ -9,8 +9,9 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
-from meshclient.cli.checks.reaching import dated, unnamed
+from meshclient.cli.checks.reaching import dated, request, unnamed
 from meshclient.cli.checks.telemetry import Collector, TelemetryFacts
 from meshclient.engine.aio.dial import dial
 from meshclient.engine.errors import ConnectFailed
@@ -29,6 +30,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Registries whose address is that of an HTTP server.
 _HTTP = frozenset({"consul", "etcd", "eureka"})
 _HEAD_LIMIT = 16_384
+# As exporters over HTTP and over gRPC have it.
+_PROXIED = frozenset({"http", "https", "grpc", "all"})
 
 
 async def telemetry_of(environ: Mapping[str, str], limit: float) -> TelemetryFacts:
@@ -48,9 +51,10 @@ async def telemetry_of(environ: Mapping[str, str], limit: float) -> TelemetryFac
     if disabled:
         return facts
     found: dict[str, Collector] = {}
+    proxies = _proxies(environ)
     for name in endpoints:
         # Of the same address once.
-        collector = await _collector(name, given[name], limit)
+        collector = await _collector(name, given[name], limit, proxies)
         found.setdefault(collector.address or name, collector)
     return TelemetryFacts(
         facts.set, facts.disabled, facts.sdk, facts.otlp, tuple(found.values()), facts.propagators, facts.installed
@@ -72,7 +76,7 @@ async def date_of(source: str, limit: float) -> Dated | None:
             sock = await dial(asyncio.get_running_loop(), Target(server.host, server.port))
             reader, writer = await asyncio.open_connection(sock=sock)
             try:
-                writer.write(f"HEAD / HTTP/1.1\r\nHost: {server.authority}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(request(server.authority, "/"))
                 head = await reader.readuntil(b"\r\n\r\n")
             finally:
                 writer.transport.abort()
@@ -87,7 +91,13 @@ def _there(module: str) -> bool:
     return False
 
 
-async def _collector(variable: str, url: str, limit: float) -> Collector:
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """By scheme, what exporters go through, and under "no" what they do not; the library itself goes through none."""
+    given = ((name.lower(), value) for name, value in environ.items() if value)
+    return {name.removesuffix("_proxy"): value for name, value in given if name.endswith("_proxy")}
+
+
+async def _collector(variable: str, url: str, limit: float, proxies: dict[str, str]) -> Collector:
     # gRPC's exporter takes host:port alone as well.
     parts = urlsplit(url if "://" in url else f"//{url}")
     try:
@@ -97,6 +107,8 @@ async def _collector(variable: str, url: str, limit: float) -> Collector:
     if not host or not port:
         return Collector(variable, "")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if proxies.keys() & _PROXIED and not proxy_bypass_environment(f"{host}:{port}", proxies):
+        return Collector(variable, address, proxied=True)
     if trouble := await unnamed(Target(host, port), limit):
         return Collector(variable, address, trouble.partition(": ")[2])
     try:

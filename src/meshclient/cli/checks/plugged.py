@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from meshclient.cli.checks.plugins import Fault, Part, PluginFacts
 from meshclient.discovery.expression import parse, uris
-from meshclient.discovery.schemes import BUILT_IN, DISTRIBUTIONS, REGISTRARS, RESOLVERS, installed, load
+from meshclient.discovery.schemes import BUILT_IN, REGISTRARS, RESOLVERS, installed, load
 from meshclient.discovery.supervision import describe
-from meshclient.errors import ConfigError, MeshError, PluginError
+from meshclient.errors import ConfigError, MeshError, PluginError, PluginNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,24 +58,17 @@ def _resolver(uri: ResolverUri) -> Part:
     except ConfigError as exc:
         return Part(subject, Fault.OPTIONS, str(exc))
     except PluginError as exc:
-        fault = _fault(uri.scheme)
-        if fault is Fault.UNKNOWN and uri.scheme in DISTRIBUTIONS and "pip install" in str(exc):
-            # The library goes by the scheme alone.
-            return Part(subject, fault, f"resolver scheme {uri.scheme!r} is unknown to {DISTRIBUTIONS[uri.scheme]}")
-        return Part(subject, fault, str(exc))
+        return Part(subject, _fault(uri.scheme, exc), str(exc))
     except Exception as exc:  # noqa: BLE001 - a plugin's own
         return Part(subject, Fault.BROKEN, f"{subject} cannot be opened: {describe(exc)}")
     return Part(subject)
 
 
-def _fault(scheme: str) -> Fault:
+def _fault(scheme: str, error: PluginError) -> Fault:
+    if isinstance(error, PluginNotFound):
+        return Fault.MISSING if "pip install" in str(error) else Fault.UNKNOWN
     claims = len(entry_points(group=RESOLVERS, name=scheme)) + (scheme in BUILT_IN)
-    if claims:
-        return Fault.CLAIMED_TWICE if claims > 1 else Fault.BROKEN
-    with suppress(PackageNotFoundError):
-        # It is there, and has no resolver of that name.
-        return Fault.UNKNOWN if scheme not in DISTRIBUTIONS or version(DISTRIBUTIONS[scheme]) else Fault.MISSING
-    return Fault.MISSING
+    return Fault.CLAIMED_TWICE if claims > 1 else Fault.BROKEN
 
 
 def _policies(config: MeshConfig) -> Iterator[Part]:

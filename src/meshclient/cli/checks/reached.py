@@ -18,6 +18,7 @@ class How(StrEnum):
     NO_ADDRESS = "no_address"
     UNREACHED = "unreached"
     SILENT = "silent"
+    CLOSED = "closed"  # by the other side, after the question
     NOT_HTTP = "not_http"
     SPEAKS_TLS = "speaks_tls"
     TLS_FAILED = "tls_failed"

@@ -39,6 +39,9 @@ _FLAWS |= dict.fromkeys((2, 18, 19, 20, 21), Flaw.UNTRUSTED)
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 _HEAD_LIMIT = 65_536
 _ALERT, _MODERN = 0x15, 0x03
+# Seconds: who has been waited for in vain by a short limit may still speak plainly.
+_PLAIN_LIMIT = 5.0
+_LAST_WORD = 2.0
 _LOOPBACK = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
 
 
@@ -51,12 +54,14 @@ class Manner:
         tls: for https endpoints.
         server_name: that certificates are checked against.
         path: asked for by HEAD; empty to ask for nothing.
+        http2: whether calls speak HTTP/2 where the other side offers it; nothing is asked in that.
     """
 
     service: str
     tls: TlsContexts
     server_name: str
     path: str = "/"
+    http2: bool = False
 
 
 async def reach(manner: Manner, endpoint: Endpoint, limit: float) -> Reached:
@@ -77,10 +82,14 @@ async def reach(manner: Manner, endpoint: Endpoint, limit: float) -> Reached:
     try:
         async with asyncio.timeout(limit):
             context = target.tls.context() if target.tls else None
+            if context is not None and manner.http2:
+                context.set_alpn_protocols(["h2", "http/1.1"])
             name = target.server_name if context else None
             reader, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
             seen = replace(seen, certificate=_span(writer.get_extra_info("peercert") or {}))
-            return await _ask(manner, target, seen, (reader, writer), limit) if manner.path else seen
+            if not manner.path or _agreed(writer) == "h2":
+                return seen
+            return await _ask(manner, target, seen, (reader, writer), limit)
     except TimeoutError:
         if target.tls is not None and writer is None and await _speaks_http(target, manner.service, limit):
             words = f"{target}: what answers there speaks no TLS: register the endpoint as http, or correct its port"
@@ -121,7 +130,13 @@ def _target(manner: Manner, endpoint: Endpoint) -> Target:
     return Target(endpoint.host, endpoint.port, path, tls, manner.server_name)
 
 
-def _request(service: str, path: str) -> bytes:
+def _agreed(writer: asyncio.StreamWriter) -> str | None:
+    made: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    return None if made is None else made.selected_alpn_protocol()
+
+
+def request(service: str, path: str) -> bytes:
+    """The question, which shows in logs whose it is."""
     agent = f"User-Agent: meshclient-check/{__version__}"
     return f"HEAD {path} HTTP/1.1\r\nHost: {service}\r\n{agent}\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
 
@@ -135,7 +150,7 @@ async def _ask(
 ) -> Reached:
     reader, writer = streams
     began = time.time()
-    writer.write(_request(manner.service, manner.path))
+    writer.write(request(manner.service, manner.path))
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _HEAD_LIMIT and (part := await reader.read(_HEAD_LIMIT)):
         head += part
@@ -157,7 +172,7 @@ async def _broken(
     if target.tls is None:
         if await _speaks_tls(target, manner.server_name, limit):
             return replace(seen, how=How.SPEAKS_TLS, words=f"{target} speaks TLS, and is listed as http")
-        return replace(seen, how=How.SILENT, words=f"{target} closes connections without an answer")
+        return replace(seen, how=How.CLOSED, words=f"{target} closes connections without an answer")
     if shaken and not isinstance(error, ssl.SSLError):
         # What a server says of a certificate is lost where it closes before it has read the request.
         error = await _last_word(target, limit) or error
@@ -169,7 +184,7 @@ async def _broken(
     elif "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")):
         flaw = Flaw.CLIENT
     elif shaken and not isinstance(error, ssl.SSLError):
-        return replace(seen, how=How.SILENT, words=f"{target} closes connections without an answer")
+        return replace(seen, how=How.CLOSED, words=f"{target} closes connections without an answer")
     else:
         flaw = Flaw.OTHER
     words = explain(error if isinstance(error, OSError) else None, target)
@@ -200,7 +215,9 @@ async def _last_word(target: Target, limit: float) -> ssl.SSLError | None:
             sock = await dial(asyncio.get_running_loop(), target)
             reader, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=target.server_name)
             try:
-                await reader.read(1)
+                # Who has nothing to say waits for a question.
+                async with asyncio.timeout(_LAST_WORD):
+                    await reader.read(1)
             finally:
                 writer.transport.abort()
     except ssl.SSLError as exc:
@@ -213,11 +230,11 @@ async def _last_word(target: Target, limit: float) -> ssl.SSLError | None:
 async def _speaks_http(target: Target, service: str, limit: float) -> bool:
     """Whether plain HTTP is spoken there: a server that reads lines waits for the end of one in a handshake."""
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(max(limit, _PLAIN_LIMIT)):
             sock = await dial(asyncio.get_running_loop(), target)
             reader, writer = await asyncio.open_connection(sock=sock)
             try:
-                writer.write(_request(service, "/"))
+                writer.write(request(service, "/"))
                 return (await reader.read(_HEAD_LIMIT)).startswith(b"HTTP/1.")
             finally:
                 writer.transport.abort()
@@ -246,12 +263,13 @@ def _span(certificate: Mapping[str, object]) -> Span | None:
 
 
 def dated(source: str, head: bytes, began: float) -> Dated | None:
-    """The time in a response's head; `began` is when it was asked for."""
+    """The time in a response's head; `began` is when it was asked for. None where a cache has kept the response."""
     now = time.time()
-    for line in head.partition(b"\r\n\r\n")[0].split(b"\r\n"):
-        field, _, value = line.partition(b":")
-        if field.strip().lower() == b"date":
-            with suppress(ValueError, TypeError, OverflowError):
-                told = parsedate_to_datetime(value.decode("latin-1").strip()).timestamp()
-                return Dated(source, told, now, max(0.0, now - began))
+    lines = (line.partition(b":") for line in head.partition(b"\r\n\r\n")[0].split(b"\r\n"))
+    fields = {field.strip().lower(): value.decode("latin-1").strip() for field, _, value in lines}
+    # RFC 9111, section 5.1: with Age, Date is when somebody else made it, and some time ago.
+    if b"date" in fields and b"age" not in fields:
+        with suppress(ValueError, TypeError, OverflowError):
+            told = parsedate_to_datetime(fields[b"date"]).timestamp()
+            return Dated(source, told, now, max(0.0, now - began))
     return None

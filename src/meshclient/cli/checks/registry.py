@@ -68,7 +68,14 @@ THROTTLED = _kind(
     "lists get old, and processes that start now wait for theirs",
     "ask less often (the option interval), or have the quota raised; `meshclient lint` does the arithmetic",
 )
-KINDS = (UNREACHABLE, DENIED, USELESS, SLOW_ANSWER, SILENT, THROTTLED)
+SPARED = _kind(
+    307,
+    Level.WARNING,
+    "a registry fails, and calls go by another one",
+    "no call fails today: the next in line answers, or the registry is only compared with; nobody stands in for that",
+    "see why it fails, or take it out of the resolver",
+)
+KINDS = (UNREACHABLE, DENIED, USELESS, SLOW_ANSWER, SILENT, THROTTLED, SPARED)
 
 
 class Trouble(StrEnum):
@@ -135,10 +142,12 @@ class RegistryFacts:
     Args:
         asked: each registry that was asked.
         reason: why none was; empty where none is needed.
+        spared: services of which all is known, whichever of the registries fails.
     """
 
     asked: tuple[Asked, ...] = ()
     reason: str = ""
+    spared: frozenset[str] = frozenset()
 
 
 def judge(facts: RegistryFacts) -> Iterator[Outcome]:
@@ -148,10 +157,10 @@ def judge(facts: RegistryFacts) -> Iterator[Outcome]:
     elif not facts.asked:
         yield Passed(CATEGORY, "no registry is needed")
     for asked in facts.asked:
-        yield from _one(asked)
+        yield from _one(asked, facts.spared)
 
 
-def _one(asked: Asked) -> Iterator[Outcome]:
+def _one(asked: Asked, spared: frozenset[str]) -> Iterator[Outcome]:
     troubled: dict[Trouble, list[str]] = {}
     for name, heard in asked.heard.items():
         if heard.trouble is not None:
@@ -161,12 +170,22 @@ def _one(asked: Asked) -> Iterator[Outcome]:
             # A right to read everything is nobody's duty.
             yield Skipped(CATEGORY, f"{asked.source} gives lists", "it may be asked for named services only: name one")
             continue
-        what, fix = parted(asked.heard[names[0]].cause)
-        of = f" (so it is for {listed(names)})" if len(names) > 1 else ""
-        yield _KINDS[trouble].found(f"{asked.source}: {what}{of}", subject=asked.source, fix=fix)
+        # Where calls to some fail, that is what counts.
+        needing = [name for name in names if name not in spared]
+        told = needing or names
+        what, fix = parted(asked.heard[told[0]].cause)
+        of = f" (so it is for {listed(told)})" if len(told) > 1 else ""
+        kind = _KINDS[trouble] if needing else SPARED
+        yield kind.found(f"{asked.source}: {what}{of}", subject=asked.source, fix=fix or _fix(kind, asked.source))
     good = [heard.seconds for heard in asked.heard.values() if heard.trouble is None]
     if good and min(good) > SLOW:
         took = format_duration(min(good))
         yield SLOW_ANSWER.found(f"{asked.source} took {took} for its quickest answer", subject=asked.source)
     elif good:
         yield Passed(CATEGORY, f"{asked.source} answers")
+
+
+def _fix(kind: Kind, source: str) -> str:
+    if kind is USELESS and source.startswith("file://"):
+        return "correct the path, which begins at the working directory, or what is in the file"
+    return kind.fix

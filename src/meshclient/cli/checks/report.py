@@ -55,12 +55,12 @@ class Report:
     @property
     def failed(self) -> list[Finding]:
         """What is so wrong that the whole has failed."""
-        return [each for each in self.findings if each.kind.level.reaches(self.fail_on)]
+        return [each for each in self.findings if each.level.reaches(self.fail_on)]
 
     @property
     def summary(self) -> str:
         """The whole in a line."""
-        levels = Counter(each.kind.level for each in self.findings)
+        levels = Counter(each.level for each in self.findings)
         passed = sum(isinstance(each, Passed) for each in self.outcomes)
         skipped = len(self.outcomes) - passed - len(self.findings)
         counts = [plural(levels[level], word) for level, word in _LEVELS if levels[level]]
@@ -133,7 +133,7 @@ def _result(outcome: Outcome) -> dict[str, object]:
     skipped = not isinstance(outcome, Finding | Passed)
     return {
         "category": _category(outcome),
-        "level": finding.kind.level if finding else "skipped" if skipped else Level.OK,
+        "level": finding.level if finding else "skipped" if skipped else Level.OK,
         "id": finding.kind.id if finding else None,
         "subject": (finding.subject or None) if finding else None,
         "what": outcome.what,
@@ -150,7 +150,7 @@ def _rows(outcome: Outcome) -> list[tuple[str | Cell, ...]]:
         return [(Cell("-", "dim"), Cell("skip", "dim"), Cell(f"{outcome.what}: {outcome.reason}", "dim"))]
     kind = outcome.kind
     return [
-        (_mark(kind.level), Cell(kind.id, f"bold {_MARKS[kind.level][2]}"), outcome.what),
+        (_mark(outcome.level), Cell(kind.id, f"bold {_MARKS[outcome.level][2]}"), outcome.what),
         (_BLANK, Cell("why", "dim"), outcome.why),
         (_BLANK, Cell("fix", "bold"), outcome.fix),
         (_BLANK, Cell("see", "dim"), Cell(kind.documentation, "dim")),

@@ -57,11 +57,13 @@ class Collector:
         variable: which says so.
         address: host and port, without path, user and password; empty where the variable names none.
         trouble: why nothing listens there; empty where something does.
+        proxied: whether only a proxy knows.
     """
 
     variable: str
     address: str
     trouble: str = ""
+    proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def judge(facts: TelemetryFacts) -> Iterator[Outcome]:
     for collector in facts.collectors:
         if not collector.address:
             yield Skipped(CATEGORY, f"{collector.variable} leads to a collector", "it names no host and port")
+        elif collector.proxied:
+            yield Skipped(CATEGORY, f"a collector listens at {collector.address}", "exporters reach it through a proxy")
         elif collector.trouble:
             what = f"{collector.variable}: {collector.address}: {collector.trouble}"
             yield UNREACHABLE.found(what, subject=collector.variable)
@@ -116,7 +120,8 @@ def judge(facts: TelemetryFacts) -> Iterator[Outcome]:
 
 def _propagators(facts: TelemetryFacts) -> Iterator[Outcome]:
     # "none" stands for none at all, wherever in the list.
-    if not facts.propagators or "none" in map(str.lower, facts.propagators):
+    # And where there is no OpenTelemetry, which brings two, nobody reads the variable.
+    if not facts.propagators or not facts.installed or "none" in map(str.lower, facts.propagators):
         return
     unknown = [name for name in facts.propagators if name not in facts.installed]
     for name in unknown:

@@ -184,7 +184,7 @@ def judge(facts: TlsFacts) -> Iterator[Outcome]:
         shown = each.certificate
         if shown is not None and _soon(shown, facts.now):
             yield EXPIRES.found(f"{each.service}: the certificate of {url} expires on {_date(shown.ends)}", subject=url)
-        elif each.how in (How.ANSWERED, How.OPENED):
+        elif each.how in (How.ANSWERED, How.OPENED, How.CLOSED):
             good[each.service] = good.get(each.service, 0) + 1
     for service, count in good.items():
         yield Passed(CATEGORY, f"{service}: {plural(count, 'handshake')} succeeded")

@@ -9,23 +9,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meshclient.cli.checks import clock, config, endpoints, names, plugins, registry, telemetry, tls
-from meshclient.cli.checks.asking import ask
-from meshclient.cli.checks.finding import Known, Outcome, Skipped
+from meshclient.cli.checks.asking import ask, names_at
+from meshclient.cli.checks.finding import Finding, Known, Outcome, Skipped
 from meshclient.cli.checks.names import Named, NameFacts, Stored
 from meshclient.cli.checks.observing import date_of, telemetry_of
-from meshclient.cli.checks.plugged import open_one, plugins_of
+from meshclient.cli.checks.plugged import plugins_of
 from meshclient.cli.checks.reached import How
 from meshclient.cli.checks.reaching import Manner, reach
 from meshclient.cli.checks.reading import Asker, read_config
 from meshclient.cli.checks.securing import contexts_of, secured
 from meshclient.discovery.supervision import describe
 from meshclient.model.service import ServiceName
-from meshclient.model.snapshot import Empty, Failed, Ready
+from meshclient.model.snapshot import Empty, Failed, Pending, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # Most services, of those that nobody names, and endpoints that one look asks for and connects to.
 MOST_NAMES = 200
 MOST_ENDPOINTS = 500
-_AT_ONCE = 32
+_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -90,10 +90,10 @@ class Tour:
         return [
             *config.judge(facts),
             *plugins.judge(plugged),
-            *registry.judge(registry.RegistryFacts(tuple(sights.asked), reason or sights.reason)),
-            *names.judge(NameFacts(tuple(sights.named), tuple(sights.others), reason or sights.nameless)),
-            *endpoints.judge(sights.endpoint_facts(reason)),
-            *tls.judge(sights.tls_facts(reason)),
+            *registry.judge(sights.registry_facts(reason)),
+            *sights.judged(names.judge(sights.name_facts(reason))),
+            *sights.judged(endpoints.judge(sights.endpoint_facts(reason))),
+            *sights.judged(tls.judge(sights.tls_facts(reason))),
             *clock.judge(sights.clock_facts(reason)),
             *(telemetry.judge(observed) if observed is not None else ()),
             *brought,
@@ -111,28 +111,30 @@ class Tour:
         own = [name for name in named if settings.service(ServiceName(name)).endpoints]
         sights.lists = {name: Ready(settings.service(ServiceName(name)).endpoints, "the configuration") for name in own}
         elsewhere = [name for name in named if name not in sights.lists]
-        bystanders: list[str] = []
         if settings.resolver and plugged.usable:
             if not named:
                 self.say("the services of registries")
-                # Nobody says that they speak HTTP.
-                elsewhere = bystanders = (await _listed(settings.resolver, limit))[:MOST_NAMES]
+                elsewhere = (await names_at(settings.resolver, limit))[:MOST_NAMES]
+                sights.foreign = bool(elsewhere)
             self.say(f"registries ({len(elsewhere)} services)")
             if elsewhere or not named:
                 answers = await ask(settings.resolver, elsewhere, limit)
                 sights.asked = list(answers.asked)
                 sights.lists |= answers.lists
             if any(isinstance(each, Empty) and not each.exists for each in sights.lists.values()):
-                sights.others = sorted({*settings.services, *await _listed(settings.resolver, limit)})
+                sights.others = sorted({*settings.services, *await names_at(settings.resolver, limit)})
         elif settings.resolver:
             sights.reason = "a plugin that is needed cannot be used"
-        elif not own:
+        elif not any(service.endpoints for service in settings.services.values()):
             sights.reason = "none is configured"
+        else:
+            sights.alone, sights.others = True, sorted(settings.services)
+            sights.lists |= {name: Empty(name in settings.services, source="the configuration") for name in elsewhere}
         sights.lists = dict(sorted(sights.lists.items()))
         if not sights.lists:
             sights.nameless = sights.reason or "none is named; name one, or write it into the configuration"
         sights.named = [self._named(settings, name, snapshot, sights) for name, snapshot in sights.lists.items()]
-        await self._reach(settings, sights, frozenset(bystanders))
+        await self._reach(settings, sights)
         if self.wanted(clock.CATEGORY):
             answering = [each.source for each in sights.asked if each.answers]
             dates = await asyncio.gather(*(date_of(source, limit) for source in answering))
@@ -142,11 +144,11 @@ class Tour:
     def _named(self, settings: MeshConfig, name: str, snapshot: Snapshot, sights: _Sights) -> Named:
         omitted = [text for asked in sights.asked if name in asked.heard for text in asked.heard[name].omitted]
         stored = None
-        if settings.state_dir and isinstance(snapshot, Failed):
+        if settings.state_dir and isinstance(snapshot, Failed) and not snapshot.endpoints:
             stored = _stored(settings.state_dir, name, [asked.source for asked in sights.asked])
         return Named(name, snapshot, tuple(omitted), stored)
 
-    async def _reach(self, settings: MeshConfig, sights: _Sights, bystanders: frozenset[str]) -> None:
+    async def _reach(self, settings: MeshConfig, sights: _Sights) -> None:
         """Connect to every endpoint that calls would go to."""
         usable = {name: [e for e in s.endpoints if e.usable] for name, s in sights.lists.items()}
         sights.listed = {name: found for name, found in usable.items() if found}
@@ -159,11 +161,12 @@ class Tour:
             safe = service.tls is not None or any(endpoint.scheme == "https" for endpoint in found)
             state = secured(name, service, contexts) if safe else None
             sights.secured += [state] if state is not None else []
-            path = "" if name in bystanders else "/" if service.health is None else service.health.path
-            if service.health is not None and service.health.tcp:
+            path = "/" if service.health is None else "" if service.health.tcp else service.health.path
+            if sights.foreign:
+                # Nobody says that it speaks HTTP.
                 path = ""
             identity = service.tls.identity if service.tls is not None else ""
-            manner = Manner(name, contexts, identity or name, path)
+            manner = Manner(name, contexts, identity or name, path, service.http2)
             unique = {(e.scheme, e.host, e.port): e for e in reversed(found)}
             unusable = state is not None and bool(state.unusable)
             planned += [(manner, e) for e in reversed(unique.values()) if not (unusable and e.scheme == "https")]
@@ -216,6 +219,20 @@ class _Sights:
     left: int = 0
     reason: str = ""
     nameless: str = ""
+    alone: bool = False
+    foreign: bool = False
+
+    def judged(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """`outcomes` of services, which may be nobody's here."""
+        for each in outcomes:
+            yield replace(each, foreign=self.foreign) if isinstance(each, Finding) else each
+
+    def registry_facts(self, reason: str) -> registry.RegistryFacts:
+        spared = frozenset(n for n, each in self.lists.items() if not isinstance(each, Failed | Pending))
+        return registry.RegistryFacts(tuple(self.asked), reason or self.reason, spared)
+
+    def name_facts(self, reason: str) -> NameFacts:
+        return NameFacts(tuple(self.named), tuple(self.others), reason or self.nameless, self.alone)
 
     def endpoint_facts(self, reason: str) -> endpoints.EndpointFacts:
         reason = reason or ("" if self.listed else "no endpoint is known")
@@ -229,21 +246,6 @@ class _Sights:
     def clock_facts(self, reason: str) -> clock.ClockFacts:
         seen = tuple(each.dated for each in self.reached if each.dated is not None)
         return clock.ClockFacts(tuple(self.dates), seen, reason)
-
-
-async def _listed(text: str, limit: float) -> list[str]:
-    """The services that registries list, as far as they can tell in time."""
-    from meshclient.discovery.catalogue import Catalogue
-    from meshclient.discovery.expression import parse, uris
-
-    found: set[str] = set()
-    for resolver in map(open_one, uris(parse(text))):
-        # What is wrong with a registry shows where it is asked for services.
-        with suppress(Exception):
-            if isinstance(resolver, Catalogue):
-                async with asyncio.timeout(limit):
-                    found |= {ServiceName.parse(name).value for name in await resolver.names()}
-    return sorted(found)
 
 
 def _stored(state_dir: str, name: str, sources: list[str]) -> Stored:
@@ -260,7 +262,7 @@ def _stored(state_dir: str, name: str, sources: list[str]) -> Stored:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What is logged meanwhile is what is looked for, and said in the answer; with -v somebody listens."""
+    """What is logged meanwhile is what is looked for, and said in the answer."""
     logger = logging.getLogger("meshclient")
     silent = logging.NullHandler()
     logger.addHandler(silent)

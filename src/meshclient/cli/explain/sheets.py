@@ -106,7 +106,7 @@ def _part(found: Explanation, called: Called, part: Part) -> tuple[str | Cell, .
 def _filters(called: Called) -> Sheet:
     columns = (Column("FILTER"), Column("STATE"), Column("OUT", right=True), Column("LEFT", right=True), Column("WHY"))
     listed = called.steps[0].left + called.steps[0].taken
-    rows: list[tuple[str | Cell, ...]] = [("listed", "", "", str(listed), called.snapshot.source)]
+    rows: list[tuple[str | Cell, ...]] = [("listed", "", "", str(listed), "what the resolver says")]
     rows += [
         (each.name, Cell(each.state, _STYLES.get(each.state, "")), str(each.taken), str(each.left), each.why)
         for each in called.steps

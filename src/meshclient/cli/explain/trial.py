@@ -20,11 +20,13 @@ from meshclient.mesh.service import MeshService
 from meshclient.mesh.subset import SubsetWatch
 from meshclient.model.outcome import CANCELLED, Kind, Outcome
 from meshclient.model.service import ServiceName
+from meshclient.telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from meshclient.core.balance.node import Key
     from meshclient.core.balance.rotation import Rotation
     from meshclient.mesh import MeshService as Service
+    from meshclient.model.events import Event
 
 # Every pick ends well after so many seconds, one at a time: then nothing but weights tells endpoints apart.
 LATENCY = 0.01
@@ -32,6 +34,13 @@ GAP = 0.02
 # As many endpoints are told of the way a call goes on by; it has so many attempts at most anyway.
 FALLBACKS = 5
 _GOOD = Outcome(Kind.OK, 200)
+
+
+class _Untold(Tally):
+    """Of what happens in a trial nothing is logged: the service itself has said the same already."""
+
+    def heard(self, event: Event) -> None:
+        """Pass over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ def tried(service: Service, *, zone: str, picks: int, seed: int, key: str | None
         rng=rng,
         emit=None,
         zone=zone,
+        tally=_Untold(metrics=False, spans="none"),
     )
     now = service.clock()
     # Whoever asks for the list has the balancer take it over.

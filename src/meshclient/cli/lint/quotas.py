@@ -65,7 +65,7 @@ def _static(config: MeshConfig, name: str) -> bool:
 
 
 def _cloudmap(options: Mapping[str, str], given: Given, names: int) -> Iterator[Finding]:
-    shared = options.get("share", "off").lower() in ("on", "true", "1", "yes")
+    shared = options.get("share", "off").lower() in ("", "on", "true", "1", "yes")
     pollers = given.hosts if shared else given.clients
     who = f"{pollers:,} {'hosts' if shared else 'processes'}"
     interval, health = _seconds(options, "interval", 5.0), _seconds(options, "health_interval", 20.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from meshclient.cli.lint.finding import Finding, Level, Rule
@@ -25,7 +25,10 @@ RULES = (NEVER_BEGINS, NEVER_PAUSED, LITTLE_LEFT, SLOW_CONNECT, NO_END, LONGER_A
 
 
 def findings(config: ServiceConfig) -> Iterator[Finding]:
-    """Of one service, or of one of its routes put in its place."""
+    """Of one service, or of one of its routes put in its place.
+
+    Two times are held against each other in each: the last key is that which bounds, the others what it cuts short.
+    """
     deadline, attempt = config.deadline, config.attempt_timeout
     if deadline is None and attempt is None:
         yield Finding(
@@ -88,7 +91,7 @@ def _attempts(config: ServiceConfig, retry: RetryConfig, deadline: float) -> Ite
     if paused >= deadline:
         yield Finding(
             NEVER_PAUSED,
-            f"attempt {most} of {most} is never made, however fast those before it fail",
+            f"attempt {most} of {most} is seldom made, however fast those before it fail",
             f"{most - 1} pauses take {_time(paused)} on average, the deadline is {_time(deadline)}",
             "lower retry.attempts or retry.backoff, or raise deadline",
             ("retry.attempts", "retry.backoff", "deadline"),
@@ -98,13 +101,13 @@ def _attempts(config: ServiceConfig, retry: RetryConfig, deadline: float) -> Ite
     late = next((number for number, begin in enumerate(begins, 1) if begin >= deadline), None)
     if late is not None:
         fits = _below(max(0.0, deadline - paused) / most)
-        room = f"lower attempt_timeout to {_time(fits)}, so that {most} fit" if fits else "raise deadline"
+        room = f"lower attempt_timeout to {_time(fits)}, so that {most} fit, or" if fits else "lower"
         yield Finding(
             NEVER_BEGINS,
             f"attempt {late} of {most} never begins where those before it time out",
             f"{late - 1} x {_time(attempt)} and {_time(pauses(retry, late - 1))} of pauses are "
             f"{_time(begins[late - 1])}, the deadline is {_time(deadline)}",
-            f"{room}, or retry.attempts to {late - 1}, or raise deadline above {_time(begins[-1])}",
+            f"{room} retry.attempts to {late - 1}, or raise deadline to {_time(_above(begins[-1]))}",
             ("attempt_timeout", "retry.attempts", "retry.backoff", "deadline"),
         )
         return
@@ -124,6 +127,12 @@ def _below(number: float) -> float:
     """`number` rounded down to two digits, so that what is advised is enough."""
     unit = 10.0 ** (floor(log10(number)) - 1) if number else 1.0
     return floor(number / unit) * unit
+
+
+def _above(number: float) -> float:
+    """`number` rounded up to two digits, and above it by a tenth of its own at least: so much is left at the end."""
+    unit = 10.0 ** (floor(log10(number * 1.1)) - 1)
+    return ceil(number * 1.1 / unit) * unit
 
 
 _time = format_duration

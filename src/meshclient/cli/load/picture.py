@@ -10,7 +10,7 @@ from meshclient.model.duration import format_duration
 
 if TYPE_CHECKING:
     from meshclient.cli.chart import Chart
-    from meshclient.cli.load.result import LoadResult
+    from meshclient.cli.load.result import LoadResult, LoadSlice
 
 # Seconds by which a tenth of the calls may begin late before that is pointed out: some turns of a loop.
 _LATE = 0.005
@@ -27,17 +27,25 @@ def charts(result: LoadResult) -> list[Chart]:
         return []
     slices = result.slices()
     width = slices[0].end - slices[0].begin
+    shown = [Histogram(f"Latency of {len(result.records):,} calls", result.buckets(), note=measured(result))]
+    if len(slices) == 1:
+        # Nothing has a course that happened all at once.
+        return [*shown]
     series = [
-        Series("calls/s", [each.calls / width for each in slices], number),
+        Series("calls/s", [*(each.calls / width for each in slices[:-1]), _last_rate(result, slices[-1])], number),
         Series("bad", [each.bad for each in slices], number, Tone.BAD),
         Series("p50", [each.seconds.p50 for each in slices], top=result.latency.p99),
         Series("p99", [each.seconds.p99 for each in slices], tone=Tone.WARN),
     ]
     each = f"a step is {format_duration(width)}; calls count where they were due"
-    return [
-        Histogram(f"Latency of {len(result.records):,} calls", result.buckets(), note=measured(result)),
-        Timeline("Timeline", series, slices[-1].end, note=each),
-    ]
+    return [*shown, Timeline("Timeline", series, slices[-1].end, note=each)]
+
+
+def _last_rate(result: LoadResult, last: LoadSlice) -> float:
+    """Calls per second of the last stretch, which the end of the load may have cut short: that is no slowing down."""
+    rate = result.plan.rate
+    until = result.seconds if rate is None else max(each.due for each in result.records) + 1 / rate
+    return last.calls / (min(until, last.end) - last.begin)
 
 
 def measured(result: LoadResult) -> str:
@@ -77,7 +85,10 @@ def heading(result: LoadResult) -> str:
 
 
 def _whole(result: LoadResult) -> Sheet:
-    columns = [Column(title, right=True) for title in ("CALLS", "RATE", "ERRORS", "ATTEMPTS", "RETRIES", "HEDGES")]
+    columns = [Column(title, right=True) for title in ("CALLS", "RATE", "ERRORS")]
+    # Thousands of calls shall fit into 80 columns, and the endpoints' attempts are told below.
+    columns += [Column("ATTEMPTS", right=True, wide=True)]
+    columns += [Column(title, right=True) for title in ("RETRIES", "HEDGES")]
     columns += [Column(title, right=True) for title in ("P50", "P90", "P99", "MAX")]
     errors, latency = sum(result.errors.values()), result.latency
     counts = (

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import ClassVar
+
+import click
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,10 @@ class LoadPlan:
     def due(self, number: int) -> float:
         """Seconds from the begin at which a call is due, in an open loop; the first is number 0."""
         return 0.0 if self.rate is None else number / self.rate
+
+
+def rate_of(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """A number of calls per second; a callback of click's options, whose ranges let NaN pass."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter(f"{value} calls per second: write a number", context, parameter)
+    return value

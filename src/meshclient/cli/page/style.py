@@ -43,7 +43,7 @@ tbody tr + tr > * { border-top: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 .drawn { width: 100%; }
 .drawn tbody tr > * { border: 0; padding-top: 0.12rem; padding-bottom: 0.12rem; }
-.drawn th { overflow-wrap: anywhere; max-width: 40vw; min-width: 6.5rem; }
+.drawn th { overflow-wrap: anywhere; max-width: 40vw; min-width: min(13rem, 40vw); }
 .drawn .bar { width: 75%; vertical-align: middle; }
 .drawn td.right { white-space: nowrap; }
 .drawn .note { padding-bottom: 0.4rem; }

@@ -32,11 +32,16 @@ class Table(DataTable[Text]):
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
         self._columns = tuple(columns)
         self._shown: list[Row] = []
+        self._given = 0
 
     def on_mount(self) -> None:
         """The titles."""
-        for column in self._columns:
-            self.add_column(Text(column.title, justify="right" if column.right else "left"))
+        self._fill(0)
+
+    def on_resize(self) -> None:
+        """There is more or less room for names."""
+        if self._room() != self._given:
+            self._fill(self.cursor_row)
 
     @property
     def chosen(self) -> str:
@@ -59,17 +64,30 @@ class Table(DataTable[Text]):
                         self.update_cell_at(Coordinate(at, column), self._cell(column, cell), update_width=True)
             return
         where = next((at for at, row in enumerate(rows) if row.key == chosen), min(self.cursor_row, len(rows) - 1))
-        self.clear()
+        self._fill(where)
+
+    def _fill(self, where: int) -> None:
+        # The columns too: they would stay as wide as they ever were.
+        self._given = self._room()
+        self.clear(columns=True)
+        rows = [[self._cell(column, cell) for column, cell in enumerate(row.cells)] for row in self._shown]
+        for at, column in enumerate(self._columns):
+            title = Text(column.title, justify="right" if column.right else "left")
+            key = self.add_column(title)
+            # Measured here: what is drawn before the table is idle would be cut, and stay so until it changes.
+            self.columns[key].content_width = max([title.cell_len, *(row[at].cell_len for row in rows)])
         for row in rows:
-            self.add_row(*(self._cell(column, cell) for column, cell in enumerate(row.cells)))
-        if rows:
+            self.add_row(*row)
+        if self._shown:
             self.move_cursor(row=max(0, where), animate=False)
+
+    def _room(self) -> int:
+        """For names, which give way where the screen is narrow."""
+        return max(16, self.app.size.width - 58)
 
     def _cell(self, column: int, cell: Cell) -> Text:
         justify = "right" if self._columns[column].right else "left"
         text = printable(cell.text) or "-"
-        # The name gives way where the screen is narrow.
-        room = max(16, self.app.size.width - 58)
-        if not column and len(text) > room:
-            text = text[: room - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        if not column and len(text) > self._given:
+            text = text[: self._given - 1] + "\N{HORIZONTAL ELLIPSIS}"
         return Text(text, cell.style, justify=justify, no_wrap=True)  # type: ignore[arg-type]

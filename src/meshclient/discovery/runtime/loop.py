@@ -151,7 +151,7 @@ class BackgroundLoop:
             if not job.survives_fork:
                 job.ended.set_result(None)
         self._jobs = {job for job in self._jobs if job.survives_fork}
-        for job in self._jobs:
+        for job in tuple(self._jobs):  # one may end meanwhile
             self._hand_over(job)
 
 

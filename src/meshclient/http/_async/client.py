@@ -18,6 +18,7 @@ from meshclient.http.innards import async_follow, quicken
 from meshclient.http.mocking import async_mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
+from meshclient.http.unfound import note_unfound
 from meshclient.http.waiting import async_runs
 from meshclient.mesh import Mesh
 
@@ -90,6 +91,10 @@ class AsyncClient(httpx.AsyncClient):
         if mesh is not None and any(setting is not None for setting in settings):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
+        given: object = resolver
+        if isinstance(given, Mesh):
+            msg = "a Mesh is no resolver: give it by its name, AsyncClient(mesh=...)"
+            raise ConfigError(msg)
         super().__init__(**arguments)
         quicken(self)
         self._owns_mesh = mesh is None
@@ -114,9 +119,7 @@ class AsyncClient(httpx.AsyncClient):
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
                 prepare_the_ground()
                 straight = self._passes and not has_proxies(self)
-                passage = (
-                    AsyncPassage(self._lanes.engine, self._lanes.tls, self, self.mesh.passing) if straight else None
-                )
+                passage = AsyncPassage(self._lanes.engine, self._lanes.tls, self, self.mesh) if straight else None
                 self._road = AsyncShortRoad(self.mesh, self._lanes, self, passage)
 
     def _lay(self, engine: str, arguments: AsyncClientArguments) -> AsyncLanes | None:
@@ -204,6 +207,21 @@ class AsyncClient(httpx.AsyncClient):
         if call is None or done is None:
             return await super().request("GET", url)
         return done if isinstance(done, httpx.Response) and not call.follow else await self._go_on(call, done)
+
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: AuthTypes | UseClientDefault | None = httpx.USE_CLIENT_DEFAULT,
+        follow_redirects: bool | UseClientDefault = httpx.USE_CLIENT_DEFAULT,
+    ) -> httpx.Response:
+        """As httpx's. Where a host is not found that may have been meant as a service, a note of the error says so."""
+        try:
+            return await super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)
+        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
+            note_unfound(error, error, request, self.mesh)
+            raise
 
     def _taken_over(self) -> bool:
         """Whether somebody has replaced `request`, and wants to see every call."""

@@ -123,7 +123,8 @@ class AsyncSender:
         if self._service.load_reports and (said := response.headers.get(HEADER)) is not None:
             self._service.balancer.reported(pick.endpoint.key, said, self._service.clock())
         waited = trail.waited(pick.started) + async_stood() - before
-        return _marked(AsyncLanding(classify_response(response), waited, response), trail)
+        landing = AsyncLanding(classify_response(response), waited, response)
+        return _marked(landing, trail) if trail.injected else landing
 
     def _marks(self, attempt: Attempt) -> dict[str, str]:
         """What tells the server how long this attempt waits for it, whether it is a repeat, and of which trace."""

@@ -10,7 +10,7 @@ import httpx
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._async.driver import AsyncDriver
 from meshclient.http._async.engine_transport import ONE_PIECE
-from meshclient.http._async.injecting import AsyncInjectingTransport
+from meshclient.http._async.injecting import AsyncInjectingWire
 from meshclient.http._async.lanes import AsyncLanes
 from meshclient.http._async.short_road import AsyncShortRoad
 from meshclient.http._async.steering import AsyncSteering
@@ -132,9 +132,7 @@ class AsyncMeshTransport(httpx.AsyncBaseTransport):
     def _way(self, request: httpx.Request, service: MeshService) -> AsyncWire:
         way = AsyncRoutedWire(self._wire) if self._lanes is None else self._lanes.wire(service, request)
         injection = service.injection
-        if injection is None:
-            return way
-        return AsyncRoutedWire(AsyncInjectingTransport(way.transport, injection, service.uniform, service))
+        return way if injection is None else AsyncInjectingWire(way, injection, service)
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()

@@ -19,6 +19,7 @@ from meshclient.http.innards import follow, quicken
 from meshclient.http.mocking import mocked
 from meshclient.http.mounting import direct_transport, has_proxies, mount_mesh
 from meshclient.http.plain.request import PlainRequests, prepare_the_ground
+from meshclient.http.unfound import note_unfound
 from meshclient.http.waiting import runs
 from meshclient.mesh import Mesh
 
@@ -91,6 +92,10 @@ class Client(httpx.Client):
         if mesh is not None and any(setting is not None for setting in settings):
             msg = "mesh=... brings its own settings: give them to the Mesh, or leave mesh out"
             raise ConfigError(msg)
+        given: object = resolver
+        if isinstance(given, Mesh):
+            msg = "a Mesh is no resolver: give it by its name, Client(mesh=...)"
+            raise ConfigError(msg)
         super().__init__(**arguments)
         quicken(self)
         self._owns_mesh = mesh is None
@@ -115,7 +120,7 @@ class Client(httpx.Client):
             if self._lanes is not None and self._lanes.builtin and not arguments.get("mounts"):
                 prepare_the_ground()
                 straight = self._passes and not has_proxies(self)
-                passage = Passage(self._lanes.engine, self._lanes.tls, self, self.mesh.passing) if straight else None
+                passage = Passage(self._lanes.engine, self._lanes.tls, self, self.mesh) if straight else None
                 self._road = ShortRoad(self.mesh, self._lanes, self, passage)
 
     def _lay(self, engine: str, arguments: ClientArguments) -> Lanes | None:
@@ -203,6 +208,21 @@ class Client(httpx.Client):
         if call is None or done is None:
             return super().request("GET", url)
         return done if isinstance(done, httpx.Response) and not call.follow else self._go_on(call, done)
+
+    def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: AuthTypes | UseClientDefault | None = httpx.USE_CLIENT_DEFAULT,
+        follow_redirects: bool | UseClientDefault = httpx.USE_CLIENT_DEFAULT,
+    ) -> httpx.Response:
+        """As httpx's. Where a host is not found that may have been meant as a service, a note of the error says so."""
+        try:
+            return super().send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)
+        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
+            note_unfound(error, error, request, self.mesh)
+            raise
 
     def _taken_over(self) -> bool:
         """Whether somebody has replaced `request`, and wants to see every call."""

@@ -246,8 +246,9 @@ class Driver:
 
     def _report(self) -> CallReport:
         left = None if self._options.deadline is None else self.time_left()
-        reports = tuple(self._call.reports)
-        hedged = any(report.hedge for report in reports)
+        call = self._call
+        reports = tuple(call.reports)
+        hedged = call.hedge and any(report.hedge for report in reports)
         return CallReport(self._service.name, reports, self._service.snapshot_report(), left, hedged)
 
     # For the response body, which outlives `run`.

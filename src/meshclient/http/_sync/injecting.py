@@ -17,16 +17,17 @@ from meshclient.http.waiting import pause
 from meshclient.model.outcome import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from meshclient.core.injection import Fault, Injection
+    from meshclient.http._sync.wire import Wire
+    from meshclient.http.trail import Trail
     from meshclient.mesh import MeshService
     from meshclient.model.endpoint import Endpoint
 
 # Without a limit of its own an attempt that never ends would hang a trial for good.
 _LONGEST = 3600.0
 _NOTHING: Mapping[str, object] = MappingProxyType({})
-_PORTS = {"http": 80, "https": 443}
 _CONNECTS = "connection.connect_tcp.started"
 _WRITES = "http11.send_request_headers.started"
 _TEXTS = {
@@ -38,49 +39,63 @@ _TEXTS = {
 }
 
 
-class InjectingTransport(httpx.BaseTransport):
-    """Sends attempts of one service over `wire`, but for those that meet a fault.
+class InjectingWire:
+    """Sends attempts of one service by `way`, but for those that meet a fault.
 
     Args:
-        wire: sends a request to an address; closed with this one.
+        way: carries an attempt.
         injection: the faults.
-        uniform: chance in [0, 1).
-        service: whose instances they are about and by whose clock they pass, where that matters.
+        service: whose instances they are about, by whose chance they are drawn and by whose clock they pass.
     """
 
-    def __init__(
-        self,
-        wire: httpx.BaseTransport,
-        injection: Injection,
-        uniform: Callable[[], float],
-        service: MeshService | None = None,
-    ) -> None:
-        self._wire = wire
+    def __init__(self, way: Wire, injection: Injection, service: MeshService) -> None:
+        self._way = way
         self._injection = injection
-        self._uniform = uniform
         self._service = service
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    @property
+    def transport(self) -> httpx.BaseTransport:
+        """As that of `way`."""
+        return self._way.transport
+
+    def send(  # noqa: PLR0917 - as the Protocol has it
+        self,
+        request: httpx.Request,
+        endpoint: Endpoint,
+        stream: httpx.SyncByteStream,
+        marks: Mapping[str, str],
+        timeouts: dict[str, float | None],
+        trail: Trail,
+    ) -> httpx.Response:
         """The response, after what is to happen to it. Raises httpx's errors, those on purpose included."""
-        address = request.url.host, request.url.port or _PORTS.get(request.url.scheme, 0)
-        fault = self._injection.fault(request.headers.get, self._uniform, address, self._listed)
+        headers = request.headers.copy()
+        headers.update(marks)
+        address = endpoint.host, endpoint.port
+        fault = self._injection.fault(headers.get, self._service.uniform, address, self._listed)
         if fault is None:
-            return self._wire.handle_request(request)
-        return self._suffer(request, fault)
+            return self._way.send(request, endpoint, stream, marks, timeouts, trail)
+        if (answer := self._suffer(request, fault, timeouts, trail)) is not None:
+            return answer
+        began = trail.began
+        try:
+            return self._way.send(request, endpoint, stream, marks, timeouts, trail)
+        finally:
+            # The delay is the endpoint's: it is no time in our own pool.
+            trail.began = began
 
-    def close(self) -> None:
-        """Close the underlying transport."""
-        self._wire.close()
-
-    def _suffer(self, request: httpx.Request, fault: Fault) -> httpx.Response:
-        by, clock = self._injection.by, None if self._service is None else self._service.clock
-        _trace(request, INJECTED, {"fault": f"{fault} (a fault that {by} asks for)"})
+    def _suffer(
+        self, request: httpx.Request, fault: Fault, timeouts: Mapping[str, float | None], trail: Trail
+    ) -> httpx.Response | None:
+        """None where it is sent after all, late."""
+        by, clock = self._injection.by, self._service.clock
+        trail.trace(INJECTED, {"fault": f"{fault} (a fault that {by} asks for)"})
         connecting = fault.error in (Kind.CONNECT_ERROR, Kind.CONNECT_TIMEOUT)
-        limit = _limit(request, "connect" if connecting else "read")
+        given = timeouts.get("connect" if connecting else "read")
+        limit = _LONGEST if given is None else given
         # A connection of its own, or the end of it would be taken for that of one which had been idle.
-        _trace(request, _CONNECTS)
+        trail.trace(_CONNECTS, _NOTHING)
         if not connecting:
-            _trace(request, _WRITES)
+            trail.trace(_WRITES, _NOTHING)
         endless = fault.error in (Kind.CONNECT_TIMEOUT, Kind.TIMEOUT)
         if endless or fault.delay >= limit:
             pause(limit, clock)
@@ -89,23 +104,10 @@ class InjectingTransport(httpx.BaseTransport):
             pause(fault.delay, clock)
         if fault.error is not None:
             raise _error(fault.error, request, by)
-        if fault.status:
-            return _answer(request, fault.status, by)
-        return self._wire.handle_request(request)
+        return _answer(request, fault.status, by) if fault.status else None
 
     def _listed(self) -> Sequence[Endpoint]:
-        return () if self._service is None else self._service.watch.snapshot.endpoints
-
-
-def _trace(request: httpx.Request, event: str, info: Mapping[str, object] = _NOTHING) -> None:
-    trace = request.extensions.get("trace")
-    if trace is not None:
-        trace(event, info)
-
-
-def _limit(request: httpx.Request, name: str) -> float:
-    given: float | None = request.extensions.get("timeout", {}).get(name)
-    return _LONGEST if given is None else given
+        return self._service.watch.snapshot.endpoints
 
 
 def _error(kind: Kind, request: httpx.Request, by: str) -> httpx.TransportError:

@@ -14,6 +14,7 @@ from meshclient.http._sync.engine_network_stream import ConnectionInfo
 from meshclient.http.engine_errors import translated
 from meshclient.http.plain.call import PlainCall, field_names
 from meshclient.http.plain.response import respond
+from meshclient.http.unfound import note_unfound
 from meshclient.http.waiting import here
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from meshclient.engine.blocking.engine import Engine
     from meshclient.engine.blocking.pool import Pool
     from meshclient.engine.tls import Contexts
-    from meshclient.telemetry.propagation.outbound import Outbound
+    from meshclient.mesh import Mesh
 
 # Kept connections that their server has closed, one after another, before the call takes a new one.
 _STALE = 3
@@ -37,15 +38,15 @@ class Passage:
         engine: keeps the connections.
         tls: for https.
         client: whose calls these are.
-        outbound: says in which trace they are, or None.
+        mesh: says in which trace they are, and which services there are.
 
     Attributes:
         traces: the headers by which it does, in lower case.
     """
 
-    def __init__(self, engine: Engine, tls: Contexts, client: httpx.Client, outbound: Outbound | None = None) -> None:
-        self.traces = field_names(outbound)
-        self._outbound = outbound
+    def __init__(self, engine: Engine, tls: Contexts, client: httpx.Client, mesh: Mesh) -> None:
+        self.traces = field_names(mesh.passing)
+        self._mesh = mesh
         self._engine = engine
         self._tls = tls
         self._client = client
@@ -59,7 +60,8 @@ class Passage:
         pool, timeouts = self._pool(call), call.timeouts
         read, began, stale = timeouts["read"], monotonic(), 0
         gap = inf if read is None else read
-        lines = b"" if self._outbound is None else self._outbound.lines("", call.mapping)[0]
+        outbound = self._mesh.passing
+        lines = b"" if outbound is None else outbound.lines("", call.mapping)[0]
         while True:
             try:
                 connection = pool.take()
@@ -77,7 +79,9 @@ class Passage:
                 if stale > _STALE or call.method not in IDEMPOTENT_METHODS:
                     raise translated(error, call.request()) from error
             except WireError as error:
-                raise translated(error, call.request()) from error
+                failure = translated(error, call.request())
+                note_unfound(failure, error, failure.request, self._mesh)
+                raise failure from error
             else:
                 break
         status, reason, version = connection.status, connection.reason, connection.version

@@ -11,7 +11,7 @@ import httpx
 from meshclient.errors import ResolverUnavailable
 from meshclient.http._sync.driver import Driver
 from meshclient.http._sync.engine_transport import ONE_PIECE
-from meshclient.http._sync.injecting import InjectingTransport
+from meshclient.http._sync.injecting import InjectingWire
 from meshclient.http._sync.lanes import Lanes
 from meshclient.http._sync.short_road import ShortRoad
 from meshclient.http._sync.steering import Steering
@@ -133,9 +133,7 @@ class MeshTransport(httpx.BaseTransport):
     def _way(self, request: httpx.Request, service: MeshService) -> Wire:
         way = RoutedWire(self._wire) if self._lanes is None else self._lanes.wire(service, request)
         injection = service.injection
-        if injection is None:
-            return way
-        return RoutedWire(InjectingTransport(way.transport, injection, service.uniform, service))
+        return way if injection is None else InjectingWire(way, injection, service)
 
     def __enter__(self) -> Self:
         self._wire.__enter__()
