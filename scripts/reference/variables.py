@@ -15,6 +15,7 @@ _OWN = {
     "MESHCLIENT_CONFIG": "path of the configuration file, for the command line and for `Mesh.from_config()`",
     "MESHCLIENT_OUTPUT": "the format where `-o` says none: `table`, `wide`, `json`, `jsonl` or `name`",
     "MESHCLIENT_SIDECAR_URL": "address of a sidecar that everything is sent to where no resolver is configured",
+    "MESHCLIENT_ENVOY": "path of Envoy's program, for `--data-plane envoy`",
     "MESHCLIENT_REQUIRE_SERVERS": "of this project's own tests: a server that is not installed fails them",
 }
 # Of those in `RESERVED` that are options too.

@@ -93,8 +93,8 @@ PLANTED = (
     Plant("MC701", lambda ground: by.consul_that(ground, ahead=60)),
     Plant("MC702", by.late_endpoint),
     Plant("MC703", by.own_clock),
-    Plant("MC801", variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:pass-word@127.0.0.1:CLOSED"), ("MC804",)),
+    Plant("MC801", variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:pass-word@127.0.0.1:CLOSED")),
     Plant("MC802", by.no_sdk),
     Plant("MC803", variable("OTEL_PROPAGATORS", "tracecontext,b33")),
-    Plant("MC804", variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:GOOD")),
+    Plant("MC804", by.no_exporter(variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:GOOD"))),
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.ground import Ground, well
-from meshclient.cli.checks import registry
+from meshclient.cli.checks import observing, registry
 
 Planting = Callable[[Ground], tuple[str, ...]]
 
@@ -228,6 +228,18 @@ def own_clock(ground: Ground) -> tuple[str, ...]:
         )
     )
     return ()
+
+
+def no_exporter(planting: Planting) -> Planting:
+    """As where OpenTelemetry's SDK stands without the exporter that is a distribution of its own."""
+
+    def plant(ground: Ground) -> tuple[str, ...]:
+        there = observing.find_spec
+        absent = "opentelemetry.exporter.otlp"
+        ground.patch.setattr(observing, "find_spec", lambda name: None if name == absent else there(name))
+        return planting(ground)
+
+    return plant
 
 
 def no_sdk(ground: Ground) -> tuple[str, ...]:

@@ -203,6 +203,27 @@ def test_a_table_says_that_there_never_was_a_list(here: Here) -> None:
     assert "age" not in ran.out
 
 
+def test_a_file_that_is_not_there_is_to_be_made(here: Here) -> None:
+    ran = here("resolve", "orders", "--resolver", "file:///missing.toml")
+    assert "\n  fix: create the file, or correct its path in the resolver\n" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("cause", "fix"),
+    [
+        ("ConsulDenied: 403", "check the credentials that it is asked with, and what they allow"),
+        ("ConsulUnreachable: no", "check the address in the resolver and that the registry is reachable from here"),
+    ],
+)
+def test_refused_credentials_are_told_from_a_registry_that_is_away(cause: str, fix: str) -> None:
+    from meshclient.cli.listing import verdict
+    from meshclient.model.snapshot import Failed
+
+    complaint = verdict("orders", Failed(cause, source="consul://a"), "--timeout")
+    assert complaint is not None
+    assert complaint.fix == fix
+
+
 def test_without_a_resolver_the_way_out_is_shown(here: Here) -> None:
     ran = here("resolve", "orders")
     assert (ran.code, ran.out) == (2, "")

@@ -121,6 +121,15 @@ def test_a_registry_that_is_down_at_the_start(face: Face, cause: Exception | Non
     )
 
 
+def test_a_registry_that_refuses_the_credentials(face: Face) -> None:
+    class RegistryDenied(Exception):
+        pass
+
+    client = face.client(Registry(RegistryDenied("token refused")), defaults={"deadline": "100ms"})
+    with pytest.raises(meshclient.ResolverUnavailable, match="check the credentials that it is asked with, and what"):
+        face.run(client.get("http://orders/"))
+
+
 def test_a_call_waits_for_a_registry_that_comes_up(face: Face) -> None:
     with RawServer(always(OK)) as server:
         registry = Registry(OSError("not yet"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -149,7 +151,7 @@ def verdict(service: str, snapshot: Snapshot, patience: str) -> Complaint | None
             ExitStatus.UNAVAILABLE,
             f"cannot resolve {service!r}: {snapshot.source} {does}",
             why + known,
-            f"check the address in the resolver and that the registry is reachable from here{longer}",
+            f"{_remedy(snapshot)}{longer}",
         )
     if isinstance(snapshot, Empty) and not snapshot.exists:
         return Complaint(
@@ -166,3 +168,12 @@ def verdict(service: str, snapshot: Snapshot, patience: str) -> Complaint | None
             "see why its instances do not pass their health checks, or start one",
         )
     return None
+
+
+def _remedy(snapshot: Snapshot) -> str:
+    if isinstance(snapshot, Failed) and os.strerror(errno.ENOENT) in snapshot.cause:
+        return "create the file, or correct its path in the resolver"
+    # Plugins tell a refusal by the name of its class, with which a cause begins.
+    if isinstance(snapshot, Failed) and re.match(r"\w*Denied\b", snapshot.cause):
+        return "check the credentials that it is asked with, and what they allow"
+    return "check the address in the resolver and that the registry is reachable from here"

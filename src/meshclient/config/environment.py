@@ -32,10 +32,11 @@ RESERVED = (
     f"{PREFIX}OUTPUT",
     SIDECAR_VARIABLE,
     f"{PREFIX}REQUIRE_SERVERS",
+    f"{PREFIX}ENVOY",
 )
 _ROUTES = re.compile(r"__ROUTES(?:__|$)")
-# And what `meshclient watch` tells the command that it runs, which may be one of ours.
-_RESERVED_FAMILY = re.compile(rf"{PREFIX}(?:SERVERS_.*|.+_BIN|SERVICE|STATE|VERSION|ENDPOINTS)")
+# And what `meshclient watch` tells the command that it runs, which may be one of ours; and what meshclient_aws.ecs reads.
+_RESERVED_FAMILY = re.compile(rf"{PREFIX}(?:SERVERS_.*|.+_BIN|SERVICE|STATE|VERSION|ENDPOINTS|PORT|REGISTRY|ECS_.*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _read(path: Path, cwd: Path) -> Document | None:
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        fault = str(exc).replace(_NO_VALUE, f"{_NO_VALUE}, such as a text without quotes,")
+        fault = str(exc).replace(_NO_VALUE, f"{_NO_VALUE}, such as a text without quotes")
         raise ConfigError(f"{label} is not valid TOML: {fault}") from None
     if path.name != PROJECT_FILE:
         return Document(path, label, tables)

@@ -91,7 +91,9 @@ def deadline_exceeded(report: CallReport, request: httpx.Request, seconds: float
 def annotate(error: Exception, report: CallReport) -> None:
     """Attach the call's story to an upstream's own error, which otherwise stays as httpx raised it."""
     error.mesh = report  # type: ignore[attr-defined]
-    error.add_note(f"meshclient: call to service {report.service!r}: {story(report)}")
+    unreached = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    step = f"; see where it is listed: {_resolve_command(report)}" if unreached else ""
+    error.add_note(f"meshclient: call to service {report.service!r}: {story(report)}{step}")
 
 
 def caused_by(failure: Exception, error: Exception | None) -> Exception:

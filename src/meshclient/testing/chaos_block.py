@@ -18,10 +18,11 @@ from __future__ import annotations
 import random
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from meshclient.core.chaos import PROFILES
-from meshclient.core.injection import FaultRule, Injection
+from meshclient.core.injection import ERRORS, FaultRule, Injection
 from meshclient.model.outcome import Kind
 
 if TYPE_CHECKING:
@@ -64,10 +65,18 @@ def chaos(
         instances: share of the instances to which `latency` and `error_rate` apply.
         seed: of what is drawn.
 
-    Raises ValueError for a profile or an error that does not exist, and where nothing is asked for.
+    Raises ValueError for a profile or an error that does not exist, for what is no share or no time, and where nothing
+    is asked for.
     """
     if not services:
         raise ValueError("chaos of what? Name the services: chaos(mesh, 'orders', profile='flaky')")
+    for what, value, most in (("error_rate", error_rate, 1), ("instances", instances, 1), ("latency", latency, inf)):
+        if not 0 <= value <= most:
+            msg = f"{what}={value} makes no chaos: write {'a share, 0 to 1' if most == 1 else 'seconds'}"
+            raise ValueError(msg)
+    if error and error not in ERRORS:
+        msg = f"no chaos ends attempts in {error!r}: write one of {', '.join(ERRORS)}"
+        raise ValueError(msg)
     rules = [] if profile == REGISTRY_LOSS else _rules(profile)
     if latency:
         rules.append(FaultRule(1.0, delay=latency, instances=instances))

@@ -93,6 +93,8 @@ def test_an_empty_variable_is_not_set() -> None:
         ("MESHCLIENT_SERVICES__USERS__DEDLINE", "did you mean MESHCLIENT_SERVICES__USERS__DEADLINE?"),
         ("MESHCLIENT_OUTPTU", "did you mean MESHCLIENT_OUTPUT?"),
         ("MESHCLIENT_SERVICES__ORDERS__ROUTES__X", "routes are set in a file or by an argument"),
+        ("MESHCLIENT_SERVICES_USERS_ENDPOINTS", "did you mean MESHCLIENT_SERVICES__USERS__ENDPOINTS?"),
+        ("MESHCLIENT_SERVICE__USERS_RETRY__ATTEMPTS", "did you mean MESHCLIENT_SERVICES__USERS__RETRY__ATTEMPTS?"),
         ("MESHCLIENT_X", "variables are spelt like MESHCLIENT_DEFAULTS__DEADLINE"),
         ("MESHCLIENT_SERVICES__..__ABCDEF", "did you mean MESHCLIENT_SERVICES__ORDERS?"),
     ],

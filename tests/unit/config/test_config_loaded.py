@@ -204,6 +204,14 @@ RETRY_KEYS = ", ".join(RETRY.keys)
                 f"Known here: {DEFAULTS_KEYS}"
             ),
         ),
+        ({"service": {}}, f"service (argument): unknown key. Did you mean 'services'? Known here: {ROOT_KEYS}"),
+        (
+            {"services": {"a": ["http://a:1"]}},
+            (
+                "services.a (argument): ['http://a:1'] is not a table: write a table of named values, as "
+                "services.a.endpoints = ['http://10.0.0.1:8080']"
+            ),
+        ),
         ({"zzz": 1}, f"zzz (argument): unknown key. Known here: {ROOT_KEYS}"),
         ({5: 1}, f"5 (argument): unknown key. Known here: {ROOT_KEYS}"),
         ({"defaults": 5}, "defaults (argument): 5 is not a table: write a table of named values"),

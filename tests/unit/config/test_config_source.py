@@ -103,6 +103,10 @@ def test_a_project_file_that_was_asked_for_must_have_our_table(tmp_path: Path) -
 def test_bad_toml_is_told_with_line_and_column(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("[defaults]\ndeadline = 2s\n", "utf-8")
     assert re.fullmatch(rf"{name} is not valid TOML: .*\(at line 2, column 13\)", refusal(tmp_path))
+    (tmp_path / name).write_text("[defaults]\ndeadline = soon\n", "utf-8")
+    assert refusal(tmp_path) == (
+        f"{name} is not valid TOML: Invalid value, such as a text without quotes (at line 2, column 12)"
+    )
 
 
 def test_a_file_nested_beyond_reason_is_not_valid(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def test_an_unknown_scheme_is_an_error_with_a_suggestion(install: Install) -> No
         open_resolver("acne://a")
     with pytest.raises(PluginError, match=r"did you mean 'consul'\?"):
         open_resolver("konsul://a")
+    with pytest.raises(PluginError, match=r"'http' is unknown; the scheme says what the registry is, as in consul://"):
+        open_resolver("http://127.0.0.1:8500")
 
 
 def test_an_unknown_scheme_near_to_none_lists_the_known(install: Install) -> None:

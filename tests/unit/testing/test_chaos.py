@@ -172,7 +172,11 @@ def test_blocks_within_blocks(mesh: FakeMesh) -> None:
     [
         ({"profile": "flakey"}, "no chaos is called 'flakey': write one of slow-third, flaky"),
         ({}, "does nothing"),
-        ({"error_rate": 0.1, "error": "boom"}, "boom"),
+        ({"error_rate": 0.1, "error": "boom"}, "ends attempts in 'boom': write one of connect_error, connect_timeout"),
+        ({"error_rate": 0.1, "error": "ok"}, "ends attempts in 'ok'"),
+        ({"error_rate": 50}, "error_rate=50 makes no chaos: write a share, 0 to 1"),
+        ({"latency": -1.0}, "latency=-1.0 makes no chaos: write seconds"),
+        ({"latency": 1.0, "instances": 30}, "instances=30"),
     ],
 )
 def test_what_is_wrong_is_told(mesh: FakeMesh, arguments: dict[str, Any], words: str) -> None:
