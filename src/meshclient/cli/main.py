@@ -12,6 +12,7 @@ import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -129,13 +130,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ended = _Ending()
     # Metadata may hold what the terminal's encoding cannot show; a question mark is better than no answer.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        # Whoever closed one of them wants to see nothing.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         # Not by `cli.main`, which has ways of its own with interrupts and broken pipes.
         words = list(sys.argv[1:] if arguments is None else arguments)
         with cli.make_context("meshclient", words, obj=kept) as context:
             code = cli.invoke(context)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.Exit as end:
         return end.exit_code

@@ -35,7 +35,7 @@ RESERVED = (
     f"{PREFIX}ENVOY",
 )
 _ROUTES = re.compile(r"__ROUTES(?:__|$)")
-# And what `meshclient watch` tells the command that it runs, which may be one of ours; and what meshclient_aws.ecs reads.
+# And what `meshclient watch` tells the command that it runs, which may be one of ours, and meshclient_aws.ecs reads.
 _RESERVED_FAMILY = re.compile(rf"{PREFIX}(?:SERVERS_.*|.+_BIN|SERVICE|STATE|VERSION|ENDPOINTS|PORT|REGISTRY|ECS_.*)")
 
 
