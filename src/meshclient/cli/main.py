@@ -12,7 +12,6 @@ import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
-from io import TextIOWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -129,17 +128,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = Invocation()
     ended = _Ending()
     # Metadata may hold what the terminal's encoding cannot show; a question mark is better than no answer.
-    for stream in (sys.stdout, sys.stderr):
-        # Whoever closed one of them wants to see nothing.
-        if isinstance(stream, TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Whoever closed it wants to see nothing.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole process
+        else:
             stream.reconfigure(errors="replace")
     try:
         # Not by `cli.main`, which has ways of its own with interrupts and broken pipes.
         words = list(sys.argv[1:] if arguments is None else arguments)
         with cli.make_context("meshclient", words, obj=kept) as context:
             code = cli.invoke(context)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.Exit as end:
         return end.exit_code
