@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import signal
 import subprocess
@@ -16,6 +17,20 @@ from cli.command import Command
 from cli.registering import BOUND, Running
 from servers.consul import Consul
 from servers.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command that runs in this process leaves nothing for the tests after it, and is as wide as it is anywhere."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    loggers = [logging.getLogger(name) for name in ("meshclient", "meshclient.discovery")]
+    before = [(list(logger.handlers), logger.level) for logger in loggers]
+    ours = signal.getsignal(signal.SIGTERM)
+    yield
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    signal.signal(signal.SIGTERM, ours)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
 
@@ -234,9 +235,8 @@ def no_exporter(planting: Planting) -> Planting:
     """As where OpenTelemetry's SDK stands without the exporter that is a distribution of its own."""
 
     def plant(ground: Ground) -> tuple[str, ...]:
-        there = observing.find_spec
         absent = "opentelemetry.exporter.otlp"
-        ground.patch.setattr(observing, "find_spec", lambda name: None if name == absent else there(name))
+        ground.patch.setattr(observing, "find_spec", lambda name: None if name == absent else find_spec(name))
         return planting(ground)
 
     return plant

@@ -50,7 +50,9 @@ def test_every_error_has_a_name(error: type[errors.WireError], named: type[httpx
 
 def test_none_is_forgotten() -> None:
     def below(kind: type[errors.WireError]) -> list[type[errors.WireError]]:
-        return [kind, *(deeper for each in kind.__subclasses__() for deeper in below(each))]
+        # Those of the twin for httpx2 are told by the twin.
+        ours = [each for each in kind.__subclasses__() if not each.__module__.startswith("meshclient.httpx2")]
+        return [kind, *(deeper for each in ours for deeper in below(each))]
 
     plain = [kind for kind in below(errors.WireError) if type(translated(kind(""), REQUEST)) is httpx.TransportError]
     assert plain == [errors.WireError]

@@ -162,6 +162,12 @@ def teardown_module():
 """
 
 
+@pytest.fixture(autouse=True)
+def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where CI is set, pytest repeats whole messages in its summary.
+    monkeypatch.delenv("CI", raising=False)
+
+
 def plain(result: pytest.RunResult) -> str:
     return result.stdout.str() + result.stderr.str()
 
