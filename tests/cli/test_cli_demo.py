@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 
 from cli.command import LIMIT, Command
+from cli.schemas import assert_valid
 from meshclient.cli.complaint import CommandError
 from meshclient.cli.demo import fleet, result
 from meshclient.cli.demo.scenario import Demonstration
@@ -29,7 +30,7 @@ def test_no_call_through_the_mesh_fails_while_plain_calls_do(meshclient_command:
     assert ran.code == 0, ran.err
     document = ran.document
     mesh, plain = document["mesh"], document["plain"]
-    assert document["schema"] == "meshclient.demo/v1"
+    assert_valid(document)
     assert mesh["failed"] == 0
     assert mesh["calls"] > 0
     assert mesh["retried"] > 0

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from cli.command import LIMIT, Command
+from cli.golden import assert_golden
+from cli.schemas import assert_valid
 from meshclient.cli.main import main
 
 UPSTREAM = ("--upstream", "http://127.0.0.1:9")
@@ -61,7 +63,10 @@ def test_it_says_where_it_listens(meshclient_command: Command) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
-    assert told["schema"] == "meshclient.sidecar/v1"
+    assert_valid(told)
+    assert_golden(
+        "sidecar.json.txt", json.dumps(told, indent=2), (r'"pid": \d+', '"pid": PID'), (r"127\.0\.0\.1:\d+", "ADDRESS")
+    )
     assert told["pid"] == process.pid
     outbound, inbound = told["listening"]["outbound"], told["listening"]["inbound"]
     assert told["url"] == f"http://{outbound}"
