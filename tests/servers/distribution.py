@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """The number of processes for `-n auto`: most tests wait for a process, a server or a clock half of their time."""
-    return min((os.cpu_count() or 1) + 2, _MOST)
+    """The number of processes for `-n auto`."""
+    return min((os.cpu_count() or 1) + 1, _MOST)
 
 
 @pytest.hookimpl(optionalhook=True)
