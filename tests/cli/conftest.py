@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import secrets
 import signal
 import subprocess
@@ -23,13 +22,8 @@ from servers.ports import free_port
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command that runs in this process leaves nothing for the tests after it, and is as wide as it is anywhere."""
     monkeypatch.delenv("COLUMNS", raising=False)
-    loggers = [logging.getLogger(name) for name in ("meshclient", "meshclient.discovery")]
-    before = [(list(logger.handlers), logger.level) for logger in loggers]
     ours = signal.getsignal(signal.SIGTERM)
     yield
-    for logger, (handlers, level) in zip(loggers, before, strict=True):
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
     signal.signal(signal.SIGTERM, ours)
 
 

@@ -78,11 +78,11 @@ def test_refusals_are_counted_as_the_librarys(backends: Backends) -> None:
             )
 
             async def counted() -> bool:
-                return line in exposition(made._mesh).decode()
+                orders = made._account.ledger.services().get("orders")
+                statuses = orders and (orders["statuses"], orders["active"])
+                return line in exposition(made._mesh).decode() and statuses == ({"503": 3}, 1)
 
             await until(counted)
-            orders = made._account.ledger.services()["orders"]
-            assert (orders["statuses"], orders["active"]) == ({"503": 3}, 1)
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)

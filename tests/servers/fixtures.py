@@ -50,11 +50,15 @@ def started(server: S) -> S:
 @contextmanager
 def shared_as(name: str, server: S) -> Iterator[S]:
     """`server` as the session fixture `name`: counted for each test that uses it, and healed after it."""
+    before = _shared.get(name)
     _shared[name] = started(server), server.version
     try:
         yield server
     finally:
+        # A module may have one of its own beside the session's.
         del _shared[name]
+        if before is not None:
+            _shared[name] = before
         server.stop()
 
 
