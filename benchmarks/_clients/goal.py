@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from _goal import Goal
 
 from _clients.cell import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from _clients.cell import Result
 
-    Round = Mapping[Cell, Result]
 
 IDLE = Cell("async", "idle", "engine", 1000)
 CALM, CROWDED = 16, 512
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One number.
-
-    Args:
-        says: what is compared.
-        cells: what has to be measured for it.
-        value: the number, from the cells' results in one round.
-        must: at most this (with `least`: at least).
-        aim: what it should come to; None where nobody said.
-        unit: of all three.
-        least: whether more is better.
-    """
-
-    says: str
-    cells: tuple[Cell, ...]
-    value: Callable[..., float]
-    must: float
-    aim: float | None = None
-    unit: str = ""
-    least: bool = False
-
-    def values(self, rounds: Sequence[Round]) -> list[float]:
-        """The number in each round that has all of the cells: what is compared was measured at the same time."""
-        return [
-            self.value(*(results[cell] for cell in self.cells))
-            for results in rounds
-            if all(cell in results for cell in self.cells)
-        ]
-
-    def reached(self, value: float) -> str:
-        """``aim``, ``must`` or ``MISSED``."""
-        for name, bound in (("aim", self.aim), ("must", self.must)):
-            if bound is not None and (value >= bound if self.least else value <= bound):
-                return name
-        return "MISSED"
 
 
 def cpu_ratio(ours: Result, theirs: Result) -> float:
@@ -72,14 +34,14 @@ def ratios(
     bounds: Mapping[int, tuple[float, float | None]],
     *,
     workload: str = "get",
-) -> list[Goal]:
+) -> list[Goal[Cell]]:
     return [
         Goal(f"{says}, c={c}", (Cell(colour, workload, row, c), Cell(colour, workload, base, c)), cpu_ratio, must, aim)
         for c, (must, aim) in bounds.items()
     ]
 
 
-def differences(says: str, row: str, base: str, must: float, aim: float) -> list[Goal]:
+def differences(says: str, row: str, base: str, must: float, aim: float) -> list[Goal[Cell]]:
     return [
         Goal(
             f"{says}, {colour} c={c}",

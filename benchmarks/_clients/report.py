@@ -42,7 +42,7 @@ def _conditions(course: Course) -> Iterator[str]:
     cores = "the same core" if course.core is None else f"core {course.core}, the backend on another"
     yield (
         f"{len(course.rounds)} rounds of {course.seconds:g} s a cell, loop {course.loop}, measured process on {cores}; "
-        f"{course.backend.says}. {_processor()}, Python {platform.python_version()}, Linux {platform.release()}."
+        f"{course.backend.says}. {processor()}, Python {platform.python_version()}, Linux {platform.release()}."
     )
     yield ""
     versions = [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
@@ -58,7 +58,7 @@ def _version(package: str) -> str:
         return ""
 
 
-def _processor() -> str:
+def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{next(iter(names), platform.machine())}, {os.cpu_count()} cores"

@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from _goal import Goal
 
 from _sidecar.cell import DIRECT, Cell, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    Round = Mapping[Cell, Result]
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One number.
-
-    Args:
-        says: what is compared.
-        cells: what has to be measured for it.
-        value: the number, from the cells' results in one round.
-        must: at most this (with `least`: at least).
-        aim: what it should come to.
-        unit: of all three.
-        least: whether more is better.
-    """
-
-    says: str
-    cells: tuple[Cell, ...]
-    value: Callable[..., float]
-    must: float
-    aim: float
-    unit: str = ""
-    least: bool = False
-
-    def values(self, rounds: Sequence[Round]) -> list[float]:
-        """The number in each round that has all of the cells: what is compared was measured at the same time."""
-        return [
-            self.value(*(results[cell] for cell in self.cells))
-            for results in rounds
-            if all(cell in results for cell in self.cells)
-        ]
-
-    def reached(self, value: float) -> str:
-        """``aim``, ``must`` or ``MISSED``."""
-        for name, bound in (("aim", self.aim), ("must", self.must)):
-            if value >= bound if self.least else value <= bound:
-                return name
-        return "MISSED"
+    from collections.abc import Callable
 
 
 def _beside(kind: str, ours: str = "builtin", theirs: str = "envoy") -> tuple[Cell, ...]:

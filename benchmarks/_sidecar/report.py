@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from _clients.report import _processor
+from _clients.report import processor
 
 from _sidecar.cell import KINDS, Cell, Result
 from _sidecar.contestant import TITLES, version
@@ -33,7 +33,7 @@ def _conditions(course: Course) -> Iterator[str]:
     cores = "the same core" if course.core is None else f"core {course.core}, load and backend on another"
     yield (
         f"{len(course.rounds)} rounds of {course.seconds:g} s a cell, the measured proxy on {cores}. "
-        f"Load: {course.load.says}. Backend: nginx. {_processor()}."
+        f"Load: {course.load.says}. Backend: nginx. {processor()}."
     )
     yield ""
     yield f"{'; '.join(filter(None, map(version, TITLES)))}."
@@ -54,7 +54,8 @@ def _goals(course: Course) -> Iterator[str]:
         else:
             why = next((course.missing[cell] for cell in goal.cells if cell in course.missing), "not asked for")
             measured, reached = why[:80], "?"
-        bounds = f"{bound} {goal.must:g}{goal.unit} | {bound} {goal.aim:g}{goal.unit}"
+        aim = "" if goal.aim is None else f"{bound} {goal.aim:g}{goal.unit}"
+        bounds = f"{bound} {goal.must:g}{goal.unit} | {aim}"
         yield f"| {goal.says} | {bounds} | {measured} | {reached} |"
 
 
