@@ -87,11 +87,12 @@ class Proxy:
         What idle connections ask within a moment is answered still, as the last on each.
         """
         self.draining = True
+        end = self.loop.time() + grace
         await self._stop_accepting()
         await self._emptied(min(_MOMENT, grace))
         for client in list(self._clients):
             client.rest()
-        await self._emptied(grace)
+        await self._emptied(end - self.loop.time())
         return sum([client.cut_off() for client in list(self._clients)])
 
     async def aclose(self) -> None:
