@@ -14,7 +14,7 @@ import meshclient
 
 _SOURCES = str(Path(meshclient.__file__).resolve().parents[1])
 # What the machine that runs the tests may have set, and what would change the answers.
-_FOREIGN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
+FOREIGN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
 # A bound against a hang, far beyond what any command takes.
 LIMIT = 60.0
 
@@ -80,5 +80,5 @@ def argv(*words: str) -> list[str]:
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
     """The machine's environment without what would change the answers, and with `variables`."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MESHCLIENT_") and k not in _FOREIGN}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MESHCLIENT_") and k not in FOREIGN}
     return {**kept, "PYTHONPATH": os.pathsep.join([_SOURCES, os.environ.get("PYTHONPATH", "")]), **variables}

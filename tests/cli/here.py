@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Ran
+from cli.command import FOREIGN, Ran
 from meshclient.cli.main import main
-
-_FOREIGN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
 
 
 class Here:
@@ -31,7 +29,7 @@ class Here:
         discovery = logging.getLogger("meshclient.discovery").level
         with self._patch.context() as patch:
             patch.chdir(self.folder)
-            for name in [*_FOREIGN, *(name for name in os.environ if name.startswith("MESHCLIENT_"))]:
+            for name in [*FOREIGN, *(name for name in os.environ if name.startswith("MESHCLIENT_"))]:
                 patch.delenv(name, raising=False)
             for name, value in variables.items():
                 patch.setenv(name, value)

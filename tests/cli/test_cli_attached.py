@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.command import _FOREIGN
+from cli.command import FOREIGN
 from cli.golden import assert_golden
 from cli.schemas import assert_valid
 from meshclient.cli import attached
@@ -49,7 +49,7 @@ def path(mesh: FakeMesh, tmp_path: Path) -> Path:
 def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("MESHCLIENT_ADMIN") or name in _FOREIGN]:
+    for name in [name for name in os.environ if name.startswith("MESHCLIENT_ADMIN") or name in FOREIGN]:
         monkeypatch.delenv(name)
     yield
     signal.signal(signal.SIGTERM, before)

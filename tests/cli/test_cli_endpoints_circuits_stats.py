@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cli.admin_documents import CIRCUITS, ENDPOINTS, SIDECAR, STATS, UNKNOWN, Document, endpoint
-from cli.command import _FOREIGN
+from cli.command import FOREIGN
 from cli.golden import assert_golden
 from cli.schemas import assert_valid
 from meshclient.cli.figures import latency, percent, rate, span
@@ -22,7 +22,7 @@ Answers = Callable[[str, Document], None]
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
-    for name in _FOREIGN:
+    for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     yield
     signal.signal(signal.SIGTERM, before)
